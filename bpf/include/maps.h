@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+// All state that outlives a packet. User space sets the sizes of pins and calls before load.
+#pragma once
+#include "text.h"
+
+#define MAX_SERVICES 4096
+#define MAX_WORKERS 4096 // ids from 1 on; 0 is no worker
+#define MAX_PINS 262144
+
+struct {
+	MAP_UINT(type, MAP_HASH);
+	MAP_UINT(max_entries, MAX_SERVICES);
+	MAP_TYPE(key, struct service_key);
+	MAP_TYPE(value, struct service);
+} services SEC(".maps");
+
+struct {
+	MAP_UINT(type, MAP_ARRAY);
+	MAP_UINT(max_entries, MAX_WORKERS);
+	MAP_TYPE(key, u32);
+	MAP_TYPE(value, struct worker);
+} workers SEC(".maps");
+
+// Preallocated and never evicting: a full table refuses new calls and keeps the ones that stand.
+struct {
+	MAP_UINT(type, MAP_HASH);
+	MAP_UINT(max_entries, MAX_PINS);
+	MAP_TYPE(key, struct pin_key);
+	MAP_TYPE(value, struct pin);
+} pins SEC(".maps");
+
+// No program touches it. It stands beside the pins so that whoever reads them after a crash can name the calls.
+struct {
+	MAP_UINT(type, MAP_HASH);
+	MAP_UINT(max_entries, MAX_PINS);
+	MAP_UINT(map_flags, MAP_NO_PREALLOC);
+	MAP_TYPE(key, struct pin_key);
+	MAP_TYPE(value, struct call_info);
+} calls SEC(".maps");
+
+// Packets steered to each worker.
+struct {
+	MAP_UINT(type, MAP_PERCPU_ARRAY);
+	MAP_UINT(max_entries, MAX_WORKERS);
+	MAP_TYPE(key, u32);
+	MAP_TYPE(value, u64);
+} worker_packets SEC(".maps");
+
+// Packets by enum outcome.
+struct {
+	MAP_UINT(type, MAP_PERCPU_ARRAY);
+	MAP_UINT(max_entries, OUTCOMES);
+	MAP_TYPE(key, u32);
+	MAP_TYPE(value, u64);
+} outcomes SEC(".maps");
+
+// Working memory of the packet in hand. XDP programs do not nest on a CPU.
+struct {
+	MAP_UINT(type, MAP_PERCPU_ARRAY);
+	MAP_UINT(max_entries, 1);
+	MAP_TYPE(key, u32);
+	MAP_TYPE(value, struct scratch);
+} scratch SEC(".maps");
+
+inline_always void add_one(const void *map, u32 index) {
+	u64 *n = bpf_map_lookup_elem(map, &index);
+
+	if (n)
+		*n += 1;
+}

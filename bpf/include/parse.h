@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+// From the frame to the UDP payload: Ethernet, one VLAN tag, IPv4 or IPv6, UDP.
+#pragma once
+#include "types.h"
+
+struct ether_type {
+	be16 v;
+};
+struct ip_protocol {
+	u8 v;
+};
+
+#define ETH_IPV4 htons(0x0800)
+#define ETH_IPV6 htons(0x86dd)
+#define ETH_VLAN htons(0x8100)
+#define ETH_QINQ htons(0x88a8)
+#define PROTO_UDP 17
+
+struct eth_header {
+	u8 dst[6];
+	u8 src[6];
+	be16 type;
+};
+struct vlan_header {
+	be16 tag;
+	be16 type;
+};
+struct ipv4_header {
+	u8 version_ihl;
+	u8 tos;
+	be16 total_length;
+	be16 id;
+	be16 fragment;
+	u8 ttl;
+	u8 protocol;
+	u16 checksum;
+	u8 src[4];
+	u8 dst[4];
+};
+struct ipv6_header {
+	be32 version_class_flow;
+	be16 payload_length;
+	u8 next_header;
+	u8 hop_limit;
+	u8 src[16];
+	u8 dst[16];
+};
+struct udp_header {
+	be16 src;
+	be16 dst;
+	be16 length;
+	u16 checksum;
+};
+
+// Reads forward through the frame; each helper checks the bounds, then advances.
+struct cursor {
+	void *at;
+	void *start;
+	void *end;
+};
+
+inline_always struct cursor cursor_of(struct xdp_md *ctx) {
+	void *data = (void *)(u64)ctx->data;
+
+	return (struct cursor){data, data, (void *)(u64)ctx->data_end};
+}
+
+#define TAKE(c, type)                                                                                                  \
+	({                                                                                                             \
+		type *header_ = (c)->at;                                                                               \
+		if ((void *)(header_ + 1) > (c)->end)                                                                  \
+			header_ = 0;                                                                                   \
+		else                                                                                                   \
+			(c)->at = header_ + 1;                                                                         \
+		header_;                                                                                               \
+	})
+
+// What parsing leaves for the steps after it.
+struct packet {
+	struct service_key to;
+	u32 l4;         // offset of the UDP header
+	u32 udp_length; // as the header says
+	u32 room;       // for the UDP header and payload in the IP packet
+};
+
+// UNDECIDED when the cursor stands on a UDP header whose address is in p.
+inline_always enum outcome parse_ipv4(struct cursor *c, struct packet *p) {
+	struct ipv4_header *ip = TAKE(c, struct ipv4_header);
+
+	if (!ip || ip->protocol != PROTO_UDP || ip->version_ihl >> 4 != 4)
+		return PASS_NOT_OURS;
+	if (ip->version_ihl != 0x45)
+		return PASS_IP_OPTIONS;
+	if (ip->fragment & htons(0x3fff))
+		return PASS_FRAGMENT;
+	u32 total = ntohs(ip->total_length);
+	p->room = total > sizeof(*ip) ? total - sizeof(*ip) : 0;
+	p->to.addr[10] = p->to.addr[11] = 0xff;
+	__builtin_memcpy(p->to.addr + 12, ip->dst, 4);
+	return UNDECIDED;
+}
+
+#define IPV6_HOP_BY_HOP 0
+#define IPV6_ROUTING 43
+#define IPV6_FRAGMENT 44
+#define IPV6_AUTH 51
+#define IPV6_DESTINATION 60
+#define IPV6_MOBILITY 135
+
+inline_always enum outcome parse_ipv6(struct cursor *c, struct packet *p) {
+	struct ipv6_header *ip = TAKE(c, struct ipv6_header);
+
+	if (!ip || (*(u8 *)ip >> 4) != 6)
+		return PASS_NOT_OURS;
+	switch (ip->next_header) {
+	case PROTO_UDP:
+		break;
+	case IPV6_FRAGMENT:
+		return PASS_FRAGMENT;
+	case IPV6_HOP_BY_HOP:
+	case IPV6_ROUTING:
+	case IPV6_AUTH:
+	case IPV6_DESTINATION:
+	case IPV6_MOBILITY:
+		return PASS_IPV6_EXT;
+	default:
+		return PASS_NOT_OURS;
+	}
+	p->room = ntohs(ip->payload_length);
+	__builtin_memcpy(p->to.addr, ip->dst, 16);
+	return UNDECIDED;
+}
+
+inline_always enum outcome parse_frame(struct cursor *c, struct packet *p) {
+	struct eth_header *eth = TAKE(c, struct eth_header);
+	if (!eth)
+		return PASS_NOT_OURS;
+	be16 type = eth->type;
+	if (type == ETH_VLAN || type == ETH_QINQ) {
+		struct vlan_header *vlan = TAKE(c, struct vlan_header);
+		if (!vlan)
+			return PASS_NOT_OURS;
+		type = vlan->type;
+	}
+
+	enum outcome o = PASS_NOT_OURS;
+	if (type == ETH_IPV4)
+		o = parse_ipv4(c, p);
+	else if (type == ETH_IPV6)
+		o = parse_ipv6(c, p);
+	if (o != UNDECIDED)
+		return o;
+
+	p->l4 = c->at - c->start;
+	struct udp_header *udp = TAKE(c, struct udp_header);
+	if (!udp)
+		return PASS_NOT_OURS;
+	p->to.port = udp->dst;
+	p->udp_length = ntohs(udp->length);
+	return UNDECIDED;
+}
+
+// Whether the UDP length fails to keep to its packet and frame. A large frame may go on in further buffers.
+inline_always bool bad_length(struct xdp_md *ctx, const struct cursor *c, const struct packet *p) {
+	u32 end = p->l4 + p->udp_length;
+
+	if (p->udp_length < sizeof(struct udp_header) || p->udp_length > p->room)
+		return 1;
+	return end > c->end - c->start && end > bpf_xdp_get_buff_len(ctx);
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+// SipHash-1-3 with 128 bits of output (Aumasson and Bernstein) over the Call-ID, keyed with the cluster's secret.
+#pragma once
+#include "text.h"
+
+volatile const u64 secret0, secret1; // little-endian halves, set before load
+
+struct sip_hash {
+	u64 v0, v1, v2, v3;
+	u64 blanks; // non-zero when a byte was a blank or a control byte
+};
+
+#define ROTL(x, n) ((x) << (n) | (x) >> (64 - (n)))
+
+inline_always void sip_round(struct sip_hash *h) {
+	h->v0 += h->v1;
+	h->v2 += h->v3;
+	h->v1 = ROTL(h->v1, 13) ^ h->v0;
+	h->v3 = ROTL(h->v3, 16) ^ h->v2;
+	h->v0 = ROTL(h->v0, 32);
+	h->v2 += h->v1;
+	h->v0 += h->v3;
+	h->v1 = ROTL(h->v1, 17) ^ h->v2;
+	h->v3 = ROTL(h->v3, 21) ^ h->v0;
+	h->v2 = ROTL(h->v2, 32);
+}
+
+inline_always void sip_word(struct sip_hash *h, u64 w) {
+	h->v3 ^= w;
+	sip_round(h);
+	h->v0 ^= w;
+}
+
+#define HASH_WORDS 8 // a call
+
+// Takes up to HASH_WORDS whole words of [off, end).
+global_fn int hash_words(struct sip_hash *h, const struct scratch *s, u32 off, u32 end) {
+	if (!h || !s)
+		return 0;
+	struct sip_hash local = *h;
+	for (u32 i = 0; i < HASH_WORDS && off + 8 <= end; i++, off += 8) {
+		u64 w = load8(text_at(s, off));
+		local.blanks |= blank_bytes(w);
+		sip_word(&local, w);
+	}
+	*h = local;
+	return 0;
+}
+
+inline_always void hash_finish(struct sip_hash *h, u64 *out) {
+	h->v2 ^= 0xee;
+	sip_round(h);
+	sip_round(h);
+	sip_round(h);
+	out[0] = h->v0 ^ h->v1 ^ h->v2 ^ h->v3;
+	h->v1 ^= 0xdd;
+	sip_round(h);
+	sip_round(h);
+	sip_round(h);
+	out[1] = h->v0 ^ h->v1 ^ h->v2 ^ h->v3;
+}
+
+// Hashes the Call-ID that the scan found; false when it is empty or not one word.
+global_fn int hash_call_id(const struct scratch *s, struct pin_key *key) {
+	if (!s || !key)
+		return 0;
+	u32 off = s->m.begin[HEADER_CALL_ID], end = s->m.end[HEADER_CALL_ID];
+	if (off >= end || end > TEXT_MAX)
+		return 0;
+	u32 len = end - off;
+	struct sip_hash h = {
+		secret0 ^ 0x736f6d6570736575ull,
+		secret1 ^ 0x646f72616e646f6dull ^ 0xee,
+		secret0 ^ 0x6c7967656e657261ull,
+		secret1 ^ 0x7465646279746573ull,
+		0,
+	};
+
+	for (u32 i = 0; i < TEXT_MAX / 8 / HASH_WORDS && off + 8 <= end; i++, off += 8 * HASH_WORDS)
+		hash_words(&h, s, off, end);
+
+	u32 rest = len & 7;
+	u64 w = 0;
+	if (rest) {
+		u64 mask = ~0ull >> (64 - 8 * rest);
+		w = load8(text_at(s, end - rest)) & mask;
+		h.blanks |= blank_bytes(w | ~mask);
+	}
+	sip_word(&h, w | (u64)len << 56);
+	if (h.blanks)
+		return 0;
+	hash_finish(&h, (u64 *)key->hash);
+	return 1;
+}

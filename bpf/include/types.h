@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+// What the maps hold: shared with Go through the object's type information.
+#pragma once
+#include "kernel.h"
+#include "outcomes.h"
+
+enum service_kind {
+	SERVICE_NONE,
+	SERVICE_VIP,         // SIP arrives here
+	SERVICE_WORKER_PORT, // where local workers listen; closed from outside
+};
+
+struct service_key {
+	u8 addr[16]; // IPv4 in its mapped form, ::ffff:a.b.c.d
+	be16 port;
+	u16 pad;
+};
+
+struct service {
+	u32 id;
+	enum service_kind kind;
+	u32 policy;
+};
+
+enum forward {
+	FORWARD_NONE,
+	FORWARD_LOCAL, // rewrite the UDP destination port
+	FORWARD_L2,    // rewrite the MAC addresses
+};
+
+struct worker {
+	enum forward forward;
+	u32 ifindex; // l2: where the worker is reached
+	be16 port;   // local: where its socket listens
+	u8 dst_mac[6];
+	u8 src_mac[6];
+	u16 pad;
+};
+
+// What a message asks for, and what kind of request made a pin.
+enum method {
+	METHOD_NONE,
+	METHOD_INVITE,
+	METHOD_SUBSCRIBE, // only in pins: in a message it counts as other
+	METHOD_OTHER,
+	METHOD_ACK,
+	METHOD_CANCEL,
+	METHOD_BYE,
+};
+
+enum pin_state {
+	STATE_EARLY = 1,
+	STATE_CONFIRMED,
+	STATE_ENDED,
+};
+
+struct pin_key {
+	u8 hash[16];
+};
+
+// One dialog. Times are CLOCK_MONOTONIC (coarse) in nanoseconds; 0 means not yet.
+struct pin {
+	u32 worker;
+	enum pin_state state;
+	u32 cseq; // of the request that made the pin
+	u16 service;
+	u8 method; // enum method
+	u8 pad0;
+	u16 final_code;
+	u8 pad1[6];
+	u64 start_ns;
+	u64 ring_ns;
+	u64 answer_ns;
+	u64 end_ns;
+	u64 seen_ns;
+	u64 requests;
+	u64 responses;
+};
+
+// The names behind a key, NUL padded. Written and read by the control plane alone.
+struct call_info {
+	u8 call_id[256];
+	u8 from[128];
+	u8 to[128];
+};

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//go:build ignore
+
+// Entry points. What a packet is, include/judge.h says; where it goes, include/forward.h.
+#include "include/kernel.h"
+#include "include/maps.h"
+#include "include/parse.h"
+#include "include/judge.h"
+#include "include/dialog.h"
+#include "include/forward.h"
+
+inline_always int pass(enum outcome o) {
+	add_one(&outcomes, o);
+	return XDP_PASS;
+}
+
+inline_always int drop(enum outcome o) {
+	add_one(&outcomes, o);
+	return XDP_DROP;
+}
+
+inline_always int finish(enum outcome o) {
+	return o >= DROP_NOT_SIP ? drop(o) : pass(o);
+}
+
+// Copies the payload out of the frame and readies the scratch for its scan.
+inline_always bool load_text(struct xdp_md *ctx, struct scratch *s, const struct packet *p) {
+	u32 len = p->udp_length - sizeof(struct udp_header);
+	u32 limit = len < TEXT_MAX ? len : TEXT_MAX;
+
+	s->m.len = len;
+	s->m.limit = limit;
+	s->m.off = 0;
+	s->m.lines = 0;
+	s->m.line = HEADER_OTHER;
+	s->m.seen = 0;
+	s->m.repeated = 0;
+	s->m.folded = 0;
+	s->m.odd = 0;
+	s->m.cseq = 0;
+	s->m.cseq_method = METHOD_NONE;
+	s->m.to_tag = 0;
+	s->l4 = p->l4;
+	if (limit == 0)
+		return 1;
+	// So that each verifier sees a size from 1 to TEXT_MAX, whatever the compiler knows.
+	hide(limit);
+	limit = ((limit - 1) & (TEXT_MAX - 1)) + 1;
+	return bpf_xdp_load_bytes(ctx, p->l4 + sizeof(struct udp_header), s->text, limit) == 0;
+}
+
+inline_always int forward_pinned(struct xdp_md *ctx, struct scratch *s, struct pin *pin) {
+	u32 id = pin->worker;
+	struct worker *w = bpf_map_lookup_elem(&workers, &id);
+	if (!w || w->forward == FORWARD_NONE)
+		return pass(PASS_NO_WORKER);
+
+	struct note n = {
+		.status = s->m.status,
+		.method = s->m.status ? s->m.cseq_method : s->m.method,
+		.cseq = s->m.cseq,
+		.now = bpf_ktime_get_coarse_ns(),
+	};
+	dialog_note(pin, &n);
+	add_one(&worker_packets, id);
+	if (w->forward == FORWARD_LOCAL) {
+		add_one(&outcomes, STEER_LOCAL);
+		return forward_local(ctx, s->l4, w);
+	}
+	add_one(&outcomes, ctx->ingress_ifindex == w->ifindex ? STEER_L2_TX : STEER_L2_REDIRECT);
+	return forward_l2(ctx, w);
+}
+
+inline_always int steer(struct xdp_md *ctx, struct scratch *s) {
+	struct pin_key key = {};
+	enum outcome o = judge(s, &key);
+
+	if (o != UNDECIDED)
+		return finish(o);
+
+	struct pin *pin = bpf_map_lookup_elem(&pins, &key);
+	if (!pin)
+		return pass(PASS_NO_PIN);
+	return forward_pinned(ctx, s, pin);
+}
+
+// Takes frames of several buffers too: headers are read in the first, the payload wherever it lies.
+SEC("xdp.frags") int sipsteer(struct xdp_md *ctx) {
+	struct packet p = {};
+	struct cursor c = cursor_of(ctx);
+	enum outcome o = parse_frame(&c, &p);
+	if (o != UNDECIDED)
+		return pass(o);
+
+	struct service *service = bpf_map_lookup_elem(&services, &p.to);
+	if (!service)
+		return pass(PASS_NOT_OURS);
+	if (bad_length(ctx, &c, &p))
+		return drop(DROP_BAD_LENGTH);
+	if (service->kind == SERVICE_WORKER_PORT)
+		return drop(DROP_WORKER_PORT);
+
+	u32 zero = 0;
+	struct scratch *s = bpf_map_lookup_elem(&scratch, &zero);
+	if (!s || !load_text(ctx, s, &p))
+		return XDP_ABORTED;
+	return steer(ctx, s);
+}
+
+// A message that user space judged, applied to its pin here so that no update races with the packets above.
+struct note_args {
+	struct pin_key key;
+	struct note note;
+	u32 found; // set to 1 when there is such a pin
+	u32 pad;
+};
+
+SEC("syscall") int note_pin(struct note_args *args) {
+	struct pin_key key = args->key;
+	struct note n = args->note;
+	struct pin *pin = bpf_map_lookup_elem(&pins, &key);
+
+	if (!pin)
+		return 0;
+	dialog_note(pin, &n);
+	args->found = 1;
+	return 0;
+}
+
+// The licence that the kernel asks for; GPL-compatible.
+char _license[] SEC("license") = "Dual BSD/GPL";

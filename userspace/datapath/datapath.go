@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package datapath loads the kernel program, attaches it, and is the only user of its maps.
+//
+// Maps and links are pinned in a directory of the bpf file system, so that they outlive the daemon: packets of calls
+// that stand are steered while it restarts, and the next one takes over program, pins and counters in place.
+package datapath
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/rlimit"
+
+	"github.com/sipsteer/sipsteer/bpf"
+	"github.com/sipsteer/sipsteer/userspace/steer"
+)
+
+// Mode says how the program is attached.
+type Mode string
+
+// The modes.
+const (
+	ModeNative  Mode = "native"  // in the driver; an error where it cannot
+	ModeGeneric Mode = "generic" // behind the driver, on any interface
+	ModeAuto    Mode = "auto"    // native where the driver can, else generic
+	ModeOff     Mode = "off"     // not at all: the caller uses steer alone and does not call Open
+)
+
+// Config is what Open needs to know.
+type Config struct {
+	Interfaces []string // names; each gets the program
+	Mode       Mode
+	PinPath    string // a directory below a bpf file system, of this daemon alone; "" pins nothing
+	MaxPins    int    // size of the pin table, allocated at once (about 130 bytes each); 0 = 262144
+	Secret     steer.Secret
+}
+
+// DefaultMaxPins is the size of the pin table where Config gives none.
+const DefaultMaxPins = 262144
+
+// Datapath is the loaded program and its maps. Its methods are safe for concurrent use, except Attach, Detach and
+// Close.
+type Datapath struct {
+	cfg      Config
+	objs     bpf.SteerObjects
+	pins     *Pins
+	links    map[string]pinnedLink // by interface
+	fresh    bool                  // this Open made the directory
+	attached bool
+}
+
+// Open loads the program and its maps, or takes over the maps that an earlier one left in PinPath. Nothing is attached
+// yet. Errors wrap ErrPrivileges, ErrBPFFS or ErrLayout where these are the cause.
+func Open(cfg Config) (*Datapath, error) {
+	if cfg.Mode == ModeOff {
+		return nil, errors.New("opening the datapath: its mode is off")
+	}
+	if cfg.MaxPins == 0 {
+		cfg.MaxPins = DefaultMaxPins
+	}
+	if err := rlimit.RemoveMemlock(); err != nil {
+		return nil, hint("raising the limit of locked memory", err)
+	}
+	d := &Datapath{cfg: cfg, links: map[string]pinnedLink{}}
+	if cfg.PinPath != "" {
+		fresh, err := makePinPath(cfg.PinPath)
+		if err != nil {
+			return nil, err
+		}
+		d.fresh = fresh
+	}
+	if err := d.load(); err != nil {
+		d.removeFresh()
+		return nil, err
+	}
+	d.pins = &Pins{pins: d.objs.Pins, calls: d.objs.Calls, note: d.objs.NotePin}
+	return d, nil
+}
+
+func (d *Datapath) load() error {
+	spec, err := bpf.LoadSteer()
+	if err != nil {
+		return fmt.Errorf("reading the built-in BPF object: %w", err)
+	}
+	k0, k1 := d.cfg.Secret.Halves()
+	if err := spec.Variables["secret0"].Set(k0); err != nil {
+		return fmt.Errorf("setting the secret: %w", err)
+	}
+	if err := spec.Variables["secret1"].Set(k1); err != nil {
+		return fmt.Errorf("setting the secret: %w", err)
+	}
+	spec.Maps["pins"].MaxEntries = uint32(d.cfg.MaxPins)
+	spec.Maps["calls"].MaxEntries = uint32(d.cfg.MaxPins)
+
+	var opts ebpf.CollectionOptions
+	if d.cfg.PinPath != "" {
+		opts.Maps.PinPath = d.cfg.PinPath
+		if err := readyPinnedMaps(spec, d.cfg.PinPath); err != nil {
+			return err
+		}
+	}
+	if err := spec.LoadAndAssign(&d.objs, &opts); err != nil {
+		return hint("loading the XDP program", err)
+	}
+	return nil
+}
+
+// Pins returns the table of pins.
+func (d *Datapath) Pins() *Pins { return d.pins }
+
+// Close lets go of the datapath. What is attached stays attached, and maps stay pinned; a directory that Open made
+// goes again when nothing was ever attached.
+func (d *Datapath) Close() error {
+	var errs []error
+	for _, l := range d.links {
+		errs = append(errs, l.link.Close())
+	}
+	d.links = map[string]pinnedLink{}
+	errs = append(errs, d.objs.Close())
+	d.removeFresh()
+	return errors.Join(errs...)
+}
+
+func (d *Datapath) removeFresh() {
+	if d.fresh && !d.attached {
+		_ = os.RemoveAll(d.cfg.PinPath)
+	}
+}

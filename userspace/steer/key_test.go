@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package steer
+
+import (
+	"encoding/hex"
+	"math/bits"
+	"testing"
+)
+
+// The first of the published vectors of SipHash-2-4 with 128 bits of output: key 00..0f, input 00, 00 01, ...
+func TestSipHashMeetsThePublishedVectors(t *testing.T) {
+	var secret Secret
+	for i := range secret {
+		secret[i] = byte(i)
+	}
+	var data []byte
+	for n, want := range []string{
+		"a3817f04ba25a8e66df67214c7550293",
+		"da87c1d86b99af44347659119b22fc45",
+		"8177228da4a45dc7fca38bdef60affe4",
+	} {
+		if got := sipHash(secret, data, 2, 4); hex.EncodeToString(got[:]) != want {
+			t.Errorf("hash of %d bytes is %v, want %s", n, got, want)
+		}
+		data = append(data, byte(n))
+	}
+}
+
+// plainSipHash is the specification step by step: pad, split, compress, finish.
+func plainSipHash(key, data []byte, c, d int) (out Key) {
+	word := func(b []byte) (w uint64) {
+		for i := range 8 {
+			w |= uint64(b[i]) << (8 * i)
+		}
+		return w
+	}
+	v := [4]uint64{0x736f6d6570736575, 0x646f72616e646f6d, 0x6c7967656e657261, 0x7465646279746573}
+	for i := range v {
+		v[i] ^= word(key[i%2*8:])
+	}
+	v[1] ^= 0xee
+	round := func() {
+		v[0] += v[1]
+		v[1] = bits.RotateLeft64(v[1], 13)
+		v[1] ^= v[0]
+		v[0] = bits.RotateLeft64(v[0], 32)
+		v[2] += v[3]
+		v[3] = bits.RotateLeft64(v[3], 16)
+		v[3] ^= v[2]
+		v[0] += v[3]
+		v[3] = bits.RotateLeft64(v[3], 21)
+		v[3] ^= v[0]
+		v[2] += v[1]
+		v[1] = bits.RotateLeft64(v[1], 17)
+		v[1] ^= v[2]
+		v[2] = bits.RotateLeft64(v[2], 32)
+	}
+	padded := append([]byte{}, data...)
+	for len(padded)%8 != 7 {
+		padded = append(padded, 0)
+	}
+	padded = append(padded, byte(len(data)))
+	for ; len(padded) > 0; padded = padded[8:] {
+		m := word(padded)
+		v[3] ^= m
+		for range c {
+			round()
+		}
+		v[0] ^= m
+	}
+	for half, flip := range []struct {
+		word *uint64
+		with uint64
+	}{{&v[2], 0xee}, {&v[1], 0xdd}} {
+		*flip.word ^= flip.with
+		for range d {
+			round()
+		}
+		w := v[0] ^ v[1] ^ v[2] ^ v[3]
+		for i := range 8 {
+			out[half*8+i] = byte(w >> (8 * i))
+		}
+	}
+	return out
+}
+
+func TestKeyIsSipHash13(t *testing.T) {
+	secret := Secret{7, 1, 2, 3, 4, 5, 6, 0xff, 8, 9, 10, 0x80, 12, 13, 14, 15}
+	var data []byte
+	for n := range 1200 {
+		if got, want := secret.Key(data), plainSipHash(secret[:], data, 1, 3); got != want {
+			t.Fatalf("key of %d bytes is %v, want %v", n, got, want)
+		}
+		data = append(data, byte(n*37+11))
+	}
+}

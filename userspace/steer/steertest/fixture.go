@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package steertest
+
+import (
+	"net/netip"
+
+	"github.com/sipsteer/sipsteer/userspace/steer"
+)
+
+// Now is the time that the twin gives to what a packet changes; the kernel's own is mapped to it by Settle.
+const Now = 1_000_000
+
+// IngressIndex is the interface that packets come in by: the loopback of a network namespace, which test runs use.
+const IngressIndex = 1
+
+// The one Call-ID that has a pin in most cases, and the address of the service and of a client.
+var (
+	CallID  = "3848276298220188511@atlanta.example.com"
+	VIP     = netip.MustParseAddrPort("192.0.2.10:5060")
+	VIP6    = netip.MustParseAddrPort("[2001:db8::10]:5060")
+	Client  = netip.MustParseAddrPort("198.51.100.7:5062")
+	Client6 = netip.MustParseAddrPort("[2001:db8:1::7]:5062")
+	Secret  = steer.Secret{0x13, 0x37, 2: 1, 3: 2, 4: 3, 5: 4, 6: 5, 7: 6, 8: 7, 9: 8, 10: 9, 11: 10, 12: 11, 13: 12, 14: 13, 15: 0xfe}
+)
+
+// Ids of the workers.
+const (
+	WorkerLocal    = 1
+	WorkerTX       = 2
+	WorkerRedirect = 3
+	WorkerDown     = 4
+	WorkerUnknown  = 5
+)
+
+// LocalPort is the port of the local worker.
+const LocalPort = 40001
+
+// MACs that the l2 workers' frames get.
+var (
+	WorkerMAC = steer.MAC{2, 0, 0, 0, 1, 1}
+	OwnMAC    = steer.MAC{2, 0, 0, 0, 1, 2}
+)
+
+// Services returns the services of every case.
+func Services() map[netip.AddrPort]steer.Service {
+	return map[netip.AddrPort]steer.Service{
+		VIP:  {ID: 1, Kind: steer.ServiceVIP},
+		VIP6: {ID: 1, Kind: steer.ServiceVIP},
+		netip.AddrPortFrom(VIP.Addr(), LocalPort):  {ID: 1, Kind: steer.ServiceWorkerPort},
+		netip.AddrPortFrom(VIP6.Addr(), LocalPort): {ID: 1, Kind: steer.ServiceWorkerPort},
+	}
+}
+
+// Workers returns the workers of every case.
+func Workers() map[uint32]steer.Worker {
+	return map[uint32]steer.Worker{
+		WorkerLocal:    {Forward: steer.ForwardLocal, Port: LocalPort},
+		WorkerTX:       {Forward: steer.ForwardL2, IfIndex: IngressIndex, DstMAC: WorkerMAC, SrcMAC: OwnMAC},
+		WorkerRedirect: {Forward: steer.ForwardL2, IfIndex: 77, DstMAC: WorkerMAC, SrcMAC: OwnMAC},
+		WorkerDown:     {},
+	}
+}
+
+// Tables returns the tables of every case, with one pin for the twin to change; nil for none.
+func Tables(key steer.Key, pin *steer.Pin) steer.Tables {
+	services, workers := Services(), Workers()
+	return steer.Tables{
+		Service: func(a netip.AddrPort) (steer.Service, bool) { s, ok := services[a]; return s, ok },
+		Worker:  func(id uint32) (steer.Worker, bool) { w, ok := workers[id]; return w, ok },
+		Pin: func(k steer.Key) *steer.Pin {
+			if k == key {
+				return pin
+			}
+			return nil
+		},
+		Secret: Secret,
+		NowNS:  Now,
+	}
+}
+
+// Settle returns the pin with every time that a packet changed set to Now, so that clocks do not matter.
+func Settle(before, after steer.Pin) steer.Pin {
+	settle := func(was uint64, is *uint64) {
+		if *is != was {
+			*is = Now
+		}
+	}
+	settle(before.StartNS, &after.StartNS)
+	settle(before.RingNS, &after.RingNS)
+	settle(before.AnswerNS, &after.AnswerNS)
+	settle(before.EndNS, &after.EndNS)
+	settle(before.SeenNS, &after.SeenNS)
+	return after
+}
+
+// Pin returns an early pin of an INVITE to the worker.
+func Pin(worker uint32) steer.Pin {
+	return steer.Pin{Worker: worker, State: steer.StateEarly, CSeq: 2, Service: 1, Method: steer.MethodInvite, StartNS: 500, SeenNS: 500}
+}

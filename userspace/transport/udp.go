@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package transport holds the UDP sockets on the service addresses. It knows
+// datagrams, not SIP.
+package transport
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// MaxDatagram is the size of a receive buffer: the largest UDP payload.
+const MaxDatagram = 65535
+
+// receiveBuffer is asked of the kernel for each socket, in bytes; a burst of
+// initial requests waits there while the control plane works.
+const receiveBuffer = 8 << 20
+
+// Datagram is one UDP payload with its addresses. Local is the service address
+// it came to or leaves from.
+type Datagram struct {
+	Local, Remote netip.AddrPort
+	Data          []byte
+}
+
+// Socket is a UDP socket bound to one address. Sending is safe from any
+// goroutine; reading is for one.
+type Socket struct {
+	conn  *net.UDPConn
+	local netip.AddrPort
+}
+
+// Listen binds a UDP socket. Port 0 takes any free port. The error is one
+// sentence with a way out.
+func Listen(addr netip.AddrPort) (*Socket, error) {
+	conn, err := net.ListenUDP(network(addr.Addr()), net.UDPAddrFromAddrPort(addr))
+	if err != nil {
+		return nil, explain(addr, err)
+	}
+	raise(conn)
+	local := conn.LocalAddr().(*net.UDPAddr).AddrPort()
+	return &Socket{conn: conn, local: netip.AddrPortFrom(local.Addr().Unmap(), local.Port())}, nil
+}
+
+func network(a netip.Addr) string {
+	if a.Unmap().Is4() {
+		return "udp4"
+	}
+	return "udp6"
+}
+
+func explain(addr netip.AddrPort, err error) error {
+	hint := ""
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		hint = fmt.Sprintf("; see who holds it with: ss -ulpn sport = :%d", addr.Port())
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		hint = fmt.Sprintf("; put the address on this host first, e.g.: ip addr add %s dev lo", addr.Addr())
+	case errors.Is(err, syscall.EACCES):
+		hint = "; ports below 1024 need root or CAP_NET_BIND_SERVICE"
+	}
+	cause := err
+	for next := errors.Unwrap(cause); next != nil; next = errors.Unwrap(cause) {
+		cause = next
+	}
+	return fmt.Errorf("listening on udp://%s: %w%s", addr, cause, hint)
+}
+
+// raise enlarges the receive buffer as far as privileges allow.
+func raise(conn *net.UDPConn) {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return
+	}
+	_ = raw.Control(func(fd uintptr) {
+		if unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, receiveBuffer) != nil {
+			_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, receiveBuffer)
+		}
+	})
+}
+
+// Local is the bound address.
+func (s *Socket) Local() netip.AddrPort { return s.local }
+
+// Receive reads one datagram into buf. It returns net.ErrClosed after Close;
+// errors that a peer can cause (ICMP) are passed over.
+func (s *Socket) Receive(buf []byte) (n int, from netip.AddrPort, err error) {
+	for {
+		n, from, err = s.conn.ReadFromUDPAddrPort(buf)
+		if err == nil {
+			return n, netip.AddrPortFrom(from.Addr().Unmap(), from.Port()), nil
+		}
+		if errors.Is(err, net.ErrClosed) {
+			return 0, from, net.ErrClosed
+		}
+		if !errors.Is(err, syscall.ECONNREFUSED) && !errors.Is(err, syscall.EHOSTUNREACH) && !errors.Is(err, syscall.ENETUNREACH) {
+			return 0, from, fmt.Errorf("receiving on udp://%s: %w", s.local, err)
+		}
+	}
+}
+
+// Send writes one datagram to a peer.
+func (s *Socket) Send(to netip.AddrPort, data []byte) error {
+	if _, err := s.conn.WriteToUDPAddrPort(data, to); err != nil {
+		return fmt.Errorf("sending to %s: %w", to, err)
+	}
+	return nil
+}
+
+// Close ends a pending Receive. Closing twice is no error.
+func (s *Socket) Close() error {
+	if err := s.conn.Close(); !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
+}
+
+// Serve reads datagrams from a socket and gives each to handle, in order, until
+// the socket is closed; then it returns nil. handle must not keep Data.
+func Serve(s *Socket, handle func(Datagram)) error {
+	buf := make([]byte, MaxDatagram)
+	for {
+		size, from, err := s.Receive(buf)
+		if errors.Is(err, net.ErrClosed) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		handle(Datagram{Local: s.local, Remote: from, Data: buf[:size]})
+	}
+}

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package apitest holds an in-memory daemon for tests of the API's server and
+// clients.
+package apitest
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/sipsteer/sipsteer/ctrl/api"
+)
+
+// Daemon implements every interface of api.Sources. Its fields are set before
+// the first request.
+type Daemon struct {
+	Report   api.Status
+	Calls    []api.Dialog
+	Bindings []api.Registration
+	Err      error // returned by every method when set
+
+	mu        sync.Mutex
+	Passwords map[string]string // by AOR; read it through Password while serving
+}
+
+// New returns a daemon with two workers, one dialog in each state, one binding
+// and no users.
+func New() *Daemon {
+	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	ring, answer, end := start.Add(time.Second), start.Add(4*time.Second), start.Add(65*time.Second)
+	return &Daemon{
+		Passwords: map[string]string{},
+		Report: api.Status{
+			Node: "lb1", Version: "test", UptimeSeconds: 3725,
+			Services: []api.ServiceStatus{{Name: "edge", Policy: "proxy", Listen: []string{"udp://192.0.2.10:5060"}, Domains: []string{"example.com"}}},
+			Datapath: api.DatapathStatus{
+				Mode: "native", Interfaces: []string{"eth0"}, Steered: 1200, Passed: 30,
+				Dropped:  map[string]uint64{"not_sip": 7},
+				Outcomes: map[string]uint64{"steered": 1200, "initial": 30, "not_sip": 7},
+			},
+			Control: api.ControlStatus{
+				Received: map[string]uint64{"INVITE": 20, "REGISTER": 10, "XYZZY": 2, "FROTZ": 3},
+				Answered: map[string]uint64{"200": 10, "401": 12}, HandedOver: 19,
+			},
+			Dialogs: api.DialogCounts{Early: 1, Confirmed: 1, Ended: 1, Total: 3}, Registrations: 1,
+			Workers: []api.WorkerStatus{
+				{Name: "w1", Forward: "l2", Address: "192.0.2.21", Weight: 1, State: api.WorkerUp, Steered: 600, Dialogs: 2},
+				{Name: "w2", Forward: "local", Weight: 1, State: api.WorkerUp, Steered: 600, Dialogs: 1},
+			},
+		},
+		Calls: []api.Dialog{
+			{CallID: "c1@host", Key: "00112233445566778899aabbccddeeff", State: "ended", Worker: "w1", From: "alice@example.com", To: "bob@example.com", Start: &start, Ring: &ring, Answer: &answer, End: &end, FinalCode: 200, Requests: 3, Responses: 4},
+			{CallID: "c2@host", Key: "10112233445566778899aabbccddeeff", State: "confirmed", Worker: "w2", From: "alice@example.com", To: "bob@example.com", Start: &start, Answer: &answer, FinalCode: 200, Requests: 2, Responses: 3},
+			{CallID: "c3@host", Key: "20112233445566778899aabbccddeeff", State: "early", Worker: "w1", From: "bob@example.com", To: "alice@example.com", Start: &start, Requests: 1},
+		},
+		Bindings: []api.Registration{
+			{AOR: "alice@example.com", Contact: "sip:alice@10.0.0.5:5062", Received: "198.51.100.7:40000", Expires: start.Add(time.Hour), Q: 1, UserAgent: "phone/1", CallID: "r1"},
+		},
+	}
+}
+
+// Sources serves d through every interface.
+func (d *Daemon) Sources() api.Sources {
+	return api.Sources{Status: d, Workers: d, Dialogs: d, Registrations: d, Users: d}
+}
+
+// Status returns Report.
+func (d *Daemon) Status(context.Context) (api.Status, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := d.Report
+	s.Workers = slices.Clone(s.Workers)
+	return s, d.Err
+}
+
+// Drain marks a worker.
+func (d *Daemon) Drain(_ context.Context, name string) error {
+	return d.setState(name, api.WorkerDraining)
+}
+
+// Undrain marks a worker.
+func (d *Daemon) Undrain(_ context.Context, name string) error { return d.setState(name, api.WorkerUp) }
+
+func (d *Daemon) setState(name, state string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for i := range d.Report.Workers {
+		if d.Report.Workers[i].Name == name {
+			d.Report.Workers[i].State = state
+			return d.Err
+		}
+	}
+	return fmt.Errorf("worker %q: %w", name, api.ErrNotFound)
+}
+
+// Dialogs filters Calls.
+func (d *Daemon) Dialogs(_ context.Context, f api.DialogFilter) ([]api.Dialog, bool, error) {
+	var out []api.Dialog
+	for _, c := range d.Calls {
+		if (f.CallID == "" || c.CallID == f.CallID) && (f.State == "" || c.State == f.State) {
+			out = append(out, c)
+		}
+	}
+	if len(out) > f.Limit {
+		return out[:f.Limit], true, d.Err
+	}
+	return out, false, d.Err
+}
+
+// Registrations filters Bindings.
+func (d *Daemon) Registrations(_ context.Context, aor string) ([]api.Registration, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var out []api.Registration
+	for _, b := range d.Bindings {
+		if aor == "" || b.AOR == aor {
+			out = append(out, b)
+		}
+	}
+	return out, d.Err
+}
+
+// RemoveRegistrations drops from Bindings.
+func (d *Daemon) RemoveRegistrations(_ context.Context, aor string) (int, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	before := len(d.Bindings)
+	d.Bindings = slices.DeleteFunc(d.Bindings, func(b api.Registration) bool { return b.AOR == aor })
+	return before - len(d.Bindings), d.Err
+}
+
+// Users lists the accounts by address.
+func (d *Daemon) Users(context.Context) ([]api.User, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var out []api.User
+	for aor := range d.Passwords {
+		out = append(out, api.User{AOR: aor})
+	}
+	slices.SortFunc(out, func(a, b api.User) int { return cmp.Compare(a.AOR, b.AOR) })
+	return out, d.Err
+}
+
+// AddUser keeps the password.
+func (d *Daemon) AddUser(_ context.Context, aor, password string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, ok := d.Passwords[aor]; ok {
+		return fmt.Errorf("user %s %w", aor, api.ErrExists)
+	}
+	d.Passwords[aor] = password
+	return d.Err
+}
+
+// RemoveUser forgets the password.
+func (d *Daemon) RemoveUser(_ context.Context, aor string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, ok := d.Passwords[aor]; !ok {
+		return fmt.Errorf("user %s: %w", aor, api.ErrNotFound)
+	}
+	delete(d.Passwords, aor)
+	return d.Err
+}
+
+// SetPassword replaces the password.
+func (d *Daemon) SetPassword(_ context.Context, aor, password string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, ok := d.Passwords[aor]; !ok {
+		return fmt.Errorf("user %s: %w", aor, api.ErrNotFound)
+	}
+	d.Passwords[aor] = password
+	return d.Err
+}
+
+// Password returns what AddUser or SetPassword was given last.
+func (d *Daemon) Password(aor string) string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.Passwords[aor]
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import "time"
+
+// Status is one consistent look at the daemon. Counters run from the start of
+// the datapath, which outlives a restart of the daemon while XDP stays attached.
+type Status struct {
+	Node          string          `json:"node" doc:"Name of this host, from the config"`
+	Version       string          `json:"version"`
+	UptimeSeconds float64         `json:"uptime_seconds" doc:"Since this daemon started"`
+	Services      []ServiceStatus `json:"services"`
+	Datapath      DatapathStatus  `json:"datapath"`
+	Control       ControlStatus   `json:"control"`
+	Dialogs       DialogCounts    `json:"dialogs"`
+	Registrations uint64          `json:"registrations" doc:"Bindings that have not expired"`
+	Workers       []WorkerStatus  `json:"workers"`
+}
+
+// ServiceStatus is one service as it runs.
+type ServiceStatus struct {
+	Name    string   `json:"name"`
+	Policy  string   `json:"policy"`
+	Listen  []string `json:"listen" doc:"As in the config, such as udp://192.0.2.10:5060"`
+	Domains []string `json:"domains"`
+}
+
+// DatapathStatus counts packets in the kernel, or in user space when the mode
+// is off.
+type DatapathStatus struct {
+	Mode       string            `json:"mode" doc:"The mode in effect: native, generic or off"`
+	Interfaces []string          `json:"interfaces"`
+	Steered    uint64            `json:"steered" doc:"Packets sent to a pinned worker"`
+	Passed     uint64            `json:"passed" doc:"Packets of a service given to the control plane"`
+	Dropped    map[string]uint64 `json:"dropped" doc:"Packets dropped, by cause"`
+	Outcomes   map[string]uint64 `json:"outcomes" doc:"Every named outcome of the datapath"`
+}
+
+// ControlStatus counts messages that reached the control plane.
+type ControlStatus struct {
+	Received   map[string]uint64 `json:"received" doc:"Messages by method, or response"`
+	Steered    uint64            `json:"steered" doc:"Messages of pinned calls that user space forwarded"`
+	Answered   map[string]uint64 `json:"answered" doc:"Responses sent, by status code"`
+	HandedOver uint64            `json:"handed_over" doc:"Initial requests given to a worker"`
+	OwnACK     uint64            `json:"own_ack" doc:"ACKs to own final answers, which end here"`
+	Dropped    map[string]uint64 `json:"dropped" doc:"Messages dropped, by cause"`
+}
+
+// DialogCounts counts live pins by state.
+type DialogCounts struct {
+	Early     uint64 `json:"early"`
+	Confirmed uint64 `json:"confirmed"`
+	Ended     uint64 `json:"ended" doc:"Kept a while for retransmissions"`
+	Total     uint64 `json:"total"`
+}
+
+// States of a worker.
+const (
+	WorkerUp       = "up"       // takes new calls
+	WorkerDraining = "draining" // keeps its calls, takes no new ones
+	WorkerDrained  = "drained"  // was draining and has no calls left
+	WorkerDown     = "down"     // cannot be reached
+)
+
+// WorkerStatus is one worker as the control plane sees it.
+type WorkerStatus struct {
+	Name    string `json:"name"`
+	Forward string `json:"forward" doc:"local or l2"`
+	Address string `json:"address" doc:"Empty for a local worker"`
+	Weight  int    `json:"weight"`
+	State   string `json:"state" enum:"up,draining,drained,down"`
+	Steered uint64 `json:"steered" doc:"Packets steered to it"`
+	Dialogs uint64 `json:"dialogs" doc:"Live pins that point to it"`
+}
+
+// Dialog is one pin with what the control plane remembers of its call. Times
+// are null until they happen.
+type Dialog struct {
+	CallID    string     `json:"call_id" doc:"Empty when only the kernel knows the call"`
+	Key       string     `json:"key" doc:"128-bit key of the pin, 32 hex digits"`
+	State     string     `json:"state" enum:"early,confirmed,ended"`
+	Worker    string     `json:"worker"`
+	From      string     `json:"from"`
+	To        string     `json:"to"`
+	Start     *time.Time `json:"start"`
+	Ring      *time.Time `json:"ring"`
+	Answer    *time.Time `json:"answer"`
+	End       *time.Time `json:"end"`
+	FinalCode int        `json:"final_code" doc:"Final answer to the initial request, 0 before it"`
+	Requests  uint64     `json:"requests"`
+	Responses uint64     `json:"responses"`
+}
+
+// Registration is one binding of a user's address to a contact.
+type Registration struct {
+	AOR       string    `json:"aor"`
+	Contact   string    `json:"contact"`
+	Received  string    `json:"received,omitempty" doc:"Source address, when NAT hides the contact"`
+	Expires   time.Time `json:"expires"`
+	Q         float64   `json:"q"`
+	UserAgent string    `json:"user_agent"`
+	CallID    string    `json:"call_id"`
+}
+
+// User is an account. Its password is not kept, and never shown.
+type User struct {
+	AOR string `json:"aor"`
+}

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package config reads the daemon's and the worker's YAML files. Each file is
+// bound to a plain struct, checked once as a whole, and either accepted or
+// refused with every mistake named by line and key.
+package config
+
+import (
+	"net/netip"
+	"os"
+	"strings"
+	"time"
+)
+
+// Config is the file of `sipsteer run`. A Config returned by Parse or Load has
+// been checked: consumers may rely on the ranges stated here.
+type Config struct {
+	// Node names this host in status, metrics and logs. Default: the host name.
+	Node      string         `yaml:"node"`
+	Datapath  Datapath       `yaml:"datapath"`
+	Services  []Service      `yaml:"services"`
+	Workers   []WorkerSpec   `yaml:"workers"`
+	Registrar Registrar      `yaml:"registrar"`
+	Auth      Auth           `yaml:"auth"`
+	Dialogs   DialogTimeouts `yaml:"dialogs"`
+	// Store is where users and bindings live: sqlite:///ABSOLUTE/PATH.
+	Store string `yaml:"store"`
+	// Location says where bindings are looked up: memory, journaled to Store.
+	Location string `yaml:"location"`
+	// SecretFile holds the cluster secret that workers on other hosts share.
+	// Empty: a secret is made at the first start and kept in the store.
+	SecretFile string `yaml:"secret_file,omitempty"`
+	API        API    `yaml:"api"`
+	Log        Log    `yaml:"log"`
+}
+
+// Datapath says where and how the kernel program runs.
+type Datapath struct {
+	// Interfaces are the NICs the XDP program is attached to; needed unless
+	// Mode is off.
+	Interfaces []string `yaml:"interfaces,omitempty"`
+	Mode       string   `yaml:"mode"` // one of the Mode constants
+	// MaxPins is the size of the pin table, which is allocated in full when the
+	// datapath starts: 1024 to 16777216 live dialogs.
+	MaxPins int `yaml:"max_pins"`
+	// BPFFS is the directory on a bpf file system that keeps maps and links
+	// across restarts.
+	BPFFS string `yaml:"bpffs"`
+}
+
+// Modes of the datapath.
+const (
+	ModeAuto    = "auto"    // native where the driver can, else generic
+	ModeNative  = "native"  // in the driver, or refuse to start
+	ModeGeneric = "generic" // in the kernel's generic hook, on any interface
+	ModeOff     = "off"     // user space only
+)
+
+// Service is one public SIP address (a VIP) and what happens behind it.
+type Service struct {
+	// Name is used in status and metrics: letters, digits, ".", "_" and "-".
+	Name string `yaml:"name"`
+	// Listen are the VIP sockets, at least one.
+	Listen []Listen `yaml:"listen"`
+	Policy string   `yaml:"policy"` // PolicyProxy
+	// Domains are the host parts this service is responsible for, in lower
+	// case; an IPv6 literal is kept as "[2001:db8::1]", as in a SIP URI.
+	Domains []string `yaml:"domains"`
+}
+
+// PolicyProxy authenticates and routes in the control plane and hands the
+// request to a worker.
+const PolicyProxy = "proxy"
+
+// WorkerSpec is one worker as the control plane sees it.
+type WorkerSpec struct {
+	Name    string `yaml:"name"`
+	Forward string `yaml:"forward"` // one of the Forward constants
+	// Address is the worker's host in this layer 2 segment; l2 only, else empty.
+	Address netip.Addr `yaml:"address"`
+	// Weight is the worker's share of new calls against the others': 1 to 1000.
+	Weight int `yaml:"weight"`
+}
+
+// Ways to bring a packet to a worker.
+const (
+	ForwardLocal = "local" // a proxy inside this process
+	ForwardL2    = "l2"    // a host in the same segment that owns the VIP
+)
+
+// Registrar bounds what a REGISTER may ask for (RFC 3261 section 10.3).
+type Registrar struct {
+	DefaultExpires int `yaml:"default_expires"` // seconds, when none is asked for
+	MinExpires     int `yaml:"min_expires"`     // seconds; less is answered 423
+	MaxExpires     int `yaml:"max_expires"`     // seconds; more is cut to this
+	MaxContacts    int `yaml:"max_contacts"`    // bindings of one user, 1 to 100
+}
+
+// Auth configures digest authentication (RFC 8760).
+type Auth struct {
+	// Algorithms are offered in this order. MD5 comes first by default: many
+	// phones look at the first challenge alone and give up on one they do not know.
+	Algorithms []string `yaml:"algorithms"`
+	// NonceLifetime is how long a challenge can be answered, 10s to 24h.
+	NonceLifetime time.Duration `yaml:"nonce_lifetime"`
+}
+
+// DialogTimeouts say how long a pin lives after its last message, by state.
+type DialogTimeouts struct {
+	Early     time.Duration `yaml:"early"`
+	Confirmed time.Duration `yaml:"confirmed"`
+	// Ended pins linger so that retransmissions still find their worker.
+	Ended time.Duration `yaml:"ended"`
+}
+
+// API is the control interface.
+type API struct {
+	// Listen is a loopback HOST:PORT or unix:///ABSOLUTE/PATH.
+	Listen string `yaml:"listen"`
+}
+
+// Log configures the daemon's log on standard error.
+type Log struct {
+	Level  string `yaml:"level"`  // debug, info, warn or error
+	Format string `yaml:"format"` // text or json
+}
+
+// Default returns the values of every key that may be left out. Services and
+// Workers are empty: there is no sensible default for them.
+func Default() *Config {
+	return &Config{
+		Node: hostName(),
+		Datapath: Datapath{
+			Mode:    ModeAuto,
+			MaxPins: 262144,
+			BPFFS:   "/sys/fs/bpf/sipsteer",
+		},
+		Registrar: Registrar{DefaultExpires: 3600, MinExpires: 60, MaxExpires: 7200, MaxContacts: 10},
+		Auth:      Auth{Algorithms: []string{"MD5", "SHA-256"}, NonceLifetime: 5 * time.Minute},
+		Dialogs:   DialogTimeouts{Early: 200 * time.Second, Confirmed: 12 * time.Hour, Ended: 40 * time.Second},
+		Store:     "sqlite:///var/lib/sipsteer/sipsteer.db",
+		Location:  "memory",
+		API:       API{Listen: "127.0.0.1:8060"},
+		Log:       Log{Level: "info", Format: "text"},
+	}
+}
+
+func (s *Service) setDefaults() {
+	s.Policy = PolicyProxy
+}
+
+func (w *WorkerSpec) setDefaults() {
+	w.Weight = 1
+}
+
+// hostName is the host's name without its domain, reduced to what a node name
+// may contain.
+func hostName() string {
+	host, err := os.Hostname()
+	if err != nil {
+		return "sipsteer"
+	}
+	host, _, _ = strings.Cut(host, ".")
+	if !validName(host) {
+		return "sipsteer"
+	}
+	return host
+}

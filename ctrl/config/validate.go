@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"path"
+	"slices"
+	"strings"
+	"time"
+)
+
+// checkConfig reports everything that is wrong with c beyond the types of its
+// values.
+func (r *report) checkConfig(c *Config) {
+	r.checkName("node", c.Node)
+	r.checkDatapath(&c.Datapath)
+	r.checkServices(c.Services)
+	r.checkWorkers(c.Workers)
+	r.checkRegistrar(&c.Registrar)
+	r.checkAuth(&c.Auth)
+	r.checkDialogs(&c.Dialogs)
+	r.checkStore(c)
+	r.checkLog(&c.Log)
+	if _, _, err := SplitListen(c.API.Listen); err != nil {
+		r.fail("api.listen", "%v", err)
+	}
+}
+
+func (r *report) checkDatapath(d *Datapath) {
+	r.checkOneOf("datapath.mode", "datapath.mode", d.Mode, ModeAuto, ModeNative, ModeGeneric, ModeOff)
+	if len(d.Interfaces) == 0 && d.Mode != ModeOff {
+		r.fail("datapath.interfaces", "mode %s needs at least one interface to attach to; for user space only say mode: off", d.Mode)
+	}
+	for i, name := range d.Interfaces {
+		key := fmt.Sprintf("datapath.interfaces[%d]", i)
+		if !validInterface(name) {
+			r.fail(key, "%q cannot be the name of an interface", name)
+		}
+		if first := slices.Index(d.Interfaces, name); first < i {
+			r.fail(key, "%s is listed twice", name)
+		}
+	}
+	r.checkRange("datapath.max_pins", d.MaxPins, 1024, 1<<24)
+	r.checkPath("datapath.bpffs", d.BPFFS)
+}
+
+func (r *report) checkServices(services []Service) {
+	if len(services) == 0 {
+		r.fail("services", "is missing: at least one service is needed")
+	}
+	names := map[string]string{}
+	sockets := map[netip.AddrPort]string{}
+	for i, s := range services {
+		key := fmt.Sprintf("services[%d]", i)
+		r.checkName(key+".name", s.Name)
+		r.checkUnique(names, key+".name", s.Name)
+		r.checkOneOf(key+".policy", "services.policy", s.Policy, PolicyProxy)
+		r.checkListens(sockets, key+".listen", s.Listen)
+		r.checkDomains(key+".domains", s.Domains)
+	}
+}
+
+func (r *report) checkListens(taken map[netip.AddrPort]string, key string, listens []Listen) {
+	if len(listens) == 0 {
+		r.fail(key, "is missing: at least one address such as udp://192.0.2.10:5060 is needed")
+	}
+	for i, l := range listens {
+		at := fmt.Sprintf("%s[%d]", key, i)
+		if first, again := taken[l.Addr]; again {
+			r.fail(at, "%s is listed already, in %s", l, first)
+			continue
+		}
+		taken[l.Addr] = at
+	}
+}
+
+func (r *report) checkDomains(key string, domains []string) {
+	if len(domains) == 0 {
+		r.fail(key, "is missing: name at least one domain whose users are served here")
+	}
+	for i, d := range domains {
+		at := fmt.Sprintf("%s[%d]", key, i)
+		canonical, ok := canonicalDomain(d)
+		if !ok {
+			r.fail(at, "%q is neither a domain name nor a literal IP address", d)
+			continue
+		}
+		domains[i] = canonical
+		if slices.Index(domains, canonical) < i {
+			r.fail(at, "%s is listed twice", canonical)
+		}
+	}
+}
+
+func (r *report) checkWorkers(workers []WorkerSpec) {
+	if len(workers) == 0 {
+		r.fail("workers", "is missing: at least one worker is needed, such as {name: w1, forward: local}")
+	}
+	names := map[string]string{}
+	addresses := map[netip.Addr]string{}
+	for i, w := range workers {
+		key := fmt.Sprintf("workers[%d]", i)
+		r.checkName(key+".name", w.Name)
+		r.checkUnique(names, key+".name", w.Name)
+		r.checkRange(key+".weight", w.Weight, 1, 1000)
+		if w.Forward == "" {
+			r.fail(key+".forward", "is missing; allowed: %s, %s", ForwardLocal, ForwardL2)
+		}
+		r.checkOneOf(key+".forward", "workers.forward", w.Forward, ForwardLocal, ForwardL2)
+		r.checkWorkerAddress(addresses, key+".address", w)
+	}
+}
+
+func (r *report) checkWorkerAddress(taken map[netip.Addr]string, key string, w WorkerSpec) {
+	switch w.Forward {
+	case ForwardLocal:
+		if w.Address.IsValid() {
+			r.fail(key, "a local worker runs inside this process and has no address; remove it, or say forward: l2")
+		}
+	case ForwardL2:
+		if !w.Address.IsValid() {
+			r.fail(key, "is missing: an l2 worker needs the literal address of its host")
+			return
+		}
+		if why := notUnicast(w.Address); why != "" {
+			r.fail(key, "%s %s", w.Address, why)
+			return
+		}
+		if w.Address.IsLoopback() {
+			r.fail(key, "%s is this host; a worker in this process is forward: local", w.Address)
+		}
+		if first, again := taken[w.Address]; again {
+			r.fail(key, "%s is already the address of %s", w.Address, first)
+			return
+		}
+		taken[w.Address] = w.Name
+	}
+}
+
+func (r *report) checkRegistrar(g *Registrar) {
+	const week = 7 * 24 * 3600
+	r.checkRange("registrar.min_expires", g.MinExpires, 1, week)
+	r.checkRange("registrar.default_expires", g.DefaultExpires, 1, week)
+	r.checkRange("registrar.max_expires", g.MaxExpires, 1, week)
+	r.checkRange("registrar.max_contacts", g.MaxContacts, 1, 100)
+	if g.MaxExpires < g.MinExpires {
+		r.fail("registrar.max_expires", "%d is below min_expires, %d", g.MaxExpires, g.MinExpires)
+	} else if g.DefaultExpires < g.MinExpires || g.DefaultExpires > g.MaxExpires {
+		r.fail("registrar.default_expires", "%d is not between min_expires, %d, and max_expires, %d", g.DefaultExpires, g.MinExpires, g.MaxExpires)
+	}
+}
+
+func (r *report) checkAuth(a *Auth) {
+	if len(a.Algorithms) == 0 {
+		r.fail("auth.algorithms", "is empty: without one nobody could log in; allowed: SHA-256, MD5")
+	}
+	for i, name := range a.Algorithms {
+		key := fmt.Sprintf("auth.algorithms[%d]", i)
+		r.checkOneOf(key, "auth.algorithms", name, "SHA-256", "MD5")
+		if slices.Index(a.Algorithms, name) < i {
+			r.fail(key, "%s is listed twice", name)
+		}
+	}
+	r.checkDuration("auth.nonce_lifetime", a.NonceLifetime, 10*time.Second, 24*time.Hour)
+}
+
+func (r *report) checkDialogs(d *DialogTimeouts) {
+	r.checkDuration("dialogs.early", d.Early, time.Second, 24*time.Hour)
+	r.checkDuration("dialogs.confirmed", d.Confirmed, time.Second, 365*24*time.Hour)
+	r.checkDuration("dialogs.ended", d.Ended, time.Second, time.Hour)
+}
+
+func (r *report) checkStore(c *Config) {
+	if notInThisVersion("store", c.Store) {
+		r.fail("store", "postgres:// is not in this version; allowed: sqlite:///PATH")
+	} else if file, ok := strings.CutPrefix(c.Store, "sqlite://"); !ok {
+		r.fail("store", "%q is not a store; allowed: sqlite:///PATH", c.Store)
+	} else if !strings.HasPrefix(file, "/") || strings.HasSuffix(file, "/") || !printable(file) || strings.ContainsAny(file, "?#") {
+		r.fail("store", "%q does not name a file; three slashes start an absolute path, as in sqlite:///var/lib/sipsteer/sipsteer.db", c.Store)
+	}
+	r.checkOneOf("location", "location", c.Location, "memory")
+	if c.SecretFile != "" {
+		r.checkPath("secret_file", c.SecretFile)
+	}
+}
+
+func (r *report) checkLog(l *Log) {
+	r.checkOneOf("log.level", "log.level", l.Level, "debug", "info", "warn", "error")
+	r.checkOneOf("log.format", "log.format", l.Format, "text", "json")
+}
+
+// checkWorker does the same for a worker's file.
+func (r *report) checkWorker(w *Worker) {
+	r.checkName("name", w.Name)
+	r.checkListens(map[netip.AddrPort]string{}, "listen", w.Listen)
+	switch {
+	case w.Secret == "" && w.SecretFile == "":
+		r.fail("secret_file", "is missing: the worker needs the cluster secret that the balancer's secret_file holds")
+	case w.Secret != "" && w.SecretFile != "":
+		r.fail("secret_file", "secret is given as well; keep one of the two")
+	case w.SecretFile != "":
+		r.checkPath("secret_file", w.SecretFile)
+	default:
+		if err := checkSecret([]byte(w.Secret)); err != nil {
+			r.fail("secret", "%v", err)
+		}
+	}
+	if w.API.Listen != "" {
+		if _, _, err := SplitListen(w.API.Listen); err != nil {
+			r.fail("api.listen", "%v", err)
+		}
+	}
+	r.checkLog(&w.Log)
+}
+
+// checkPath wants a clean absolute path: a relative one would depend on where
+// the daemon was started.
+func (r *report) checkPath(key, p string) {
+	if !path.IsAbs(p) || !printable(p) {
+		r.fail(key, "%q is not an absolute path", p)
+	}
+}

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package dialog keeps the pins: it writes one before a call's first request is
+// handed over, lists them, and removes them by the dialog's state. A dialog's
+// record is the pin itself; this package remembers nothing besides it.
+package dialog
+
+import (
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"github.com/sipsteer/sipsteer/userspace/steer"
+)
+
+// Pins is the table of pins: BPF maps, or memory where XDP is off.
+type Pins interface {
+	Put(steer.Key, steer.Pin) error // steer.ErrFull when the table is full
+	Get(steer.Key) (steer.Pin, bool)
+	Delete(steer.Key)
+	Each(func(steer.Key, steer.Pin) bool) error
+}
+
+// Call is what a pin has no room for. Texts longer than the table takes are cut.
+type Call struct {
+	CallID   string
+	From, To string // URIs
+}
+
+// Calls keeps Call records beside the pins, and as long as they.
+type Calls interface {
+	PutCall(steer.Key, Call) error
+	GetCall(steer.Key) (Call, bool)
+	DeleteCall(steer.Key)
+}
+
+// Timeouts say how long a pin stands after its last packet, by the dialog's
+// state.
+type Timeouts struct {
+	Early     time.Duration // ringing; above Timer C, 3 min (RFC 3261 §16.6)
+	Confirmed time.Duration // a call in which nobody says anything
+	Ended     time.Duration // retransmissions of BYE, above 64*T1, 32 s
+}
+
+// Dialogs is the control plane's view of the pins. It is safe for concurrent use.
+type Dialogs struct {
+	pins     Pins
+	calls    Calls
+	timeouts Timeouts
+	clock    func() uint64 // as Monotonic
+}
+
+// New makes the view. clock is Monotonic outside tests.
+func New(p Pins, c Calls, t Timeouts, clock func() uint64) *Dialogs {
+	return &Dialogs{pins: p, calls: c, timeouts: t, clock: clock}
+}
+
+// Start describes a request that begins something.
+type Start struct {
+	Worker  uint32
+	Service uint16
+	Method  steer.Method
+	CSeq    uint32
+	Call    Call
+}
+
+// Pin writes the pin for an initial request. A live dialog keeps its pin: of a
+// confirmed one nothing changes, whatever else comes under its Call-ID; an early
+// one follows a new attempt (RFC 3261 §22.2: same Call-ID, higher CSeq).
+func (d *Dialogs) Pin(key steer.Key, s Start) error {
+	if old, ok := d.pins.Get(key); ok && keeps(old, s) {
+		return nil
+	}
+	now := d.clock()
+	if err := d.calls.PutCall(key, s.Call); err != nil {
+		return fmt.Errorf("recording the call: %w", err)
+	}
+	err := d.pins.Put(key, steer.Pin{
+		Worker: s.Worker, State: steer.StateEarly, CSeq: s.CSeq,
+		Service: s.Service, Method: s.Method, StartNS: now, SeenNS: now,
+	})
+	if err != nil {
+		d.calls.DeleteCall(key)
+		return fmt.Errorf("pinning the call: %w", err)
+	}
+	return nil
+}
+
+func keeps(old steer.Pin, s Start) bool {
+	switch old.State {
+	case steer.StateConfirmed:
+		return true
+	case steer.StateEarly:
+		return old.Method == steer.MethodInvite && s.Method != steer.MethodInvite
+	}
+	return false
+}
+
+// Repin writes a pin for a dialog that stands but lost its own, as after a
+// failover.
+func (d *Dialogs) Repin(key steer.Key, s Start) error {
+	now := d.clock()
+	if err := d.calls.PutCall(key, s.Call); err != nil {
+		return fmt.Errorf("recording the call: %w", err)
+	}
+	err := d.pins.Put(key, steer.Pin{
+		Worker: s.Worker, State: steer.StateConfirmed, CSeq: s.CSeq,
+		Service: s.Service, Method: s.Method, StartNS: now, AnswerNS: now, SeenNS: now,
+	})
+	if err != nil {
+		d.calls.DeleteCall(key)
+		return fmt.Errorf("pinning the call again: %w", err)
+	}
+	return nil
+}
+
+// Worker is the worker that has the call, if it is pinned.
+func (d *Dialogs) Worker(key steer.Key) (id uint32, ok bool) {
+	p, ok := d.pins.Get(key)
+	return p.Worker, ok
+}
+
+// Sweep removes the pins whose time is over and tells how many.
+func (d *Dialogs) Sweep() (removed int, err error) {
+	now := d.clock()
+	var old []steer.Key
+	err = d.pins.Each(func(k steer.Key, p steer.Pin) bool {
+		if d.expired(p, now) {
+			old = append(old, k)
+		}
+		return true
+	})
+	for _, k := range old {
+		// The walk takes a while; a packet may have come meanwhile.
+		if p, ok := d.pins.Get(k); ok && d.expired(p, d.clock()) {
+			d.pins.Delete(k)
+			d.calls.DeleteCall(k)
+			removed++
+		}
+	}
+	if err != nil {
+		return removed, fmt.Errorf("sweeping pins: %w", err)
+	}
+	return removed, nil
+}
+
+func (d *Dialogs) expired(p steer.Pin, now uint64) bool {
+	idle := d.timeouts.Early
+	switch {
+	case p.State == steer.StateConfirmed:
+		idle = d.timeouts.Confirmed
+	case p.State == steer.StateEnded, p.Method == steer.MethodOther:
+		idle = d.timeouts.Ended
+	}
+	return now > p.SeenNS && now-p.SeenNS > uint64(idle)
+}
+
+// Counts tells how many pins there are in each state, and of each worker how
+// many that have not ended.
+type Counts struct {
+	Early, Confirmed, Ended int
+	Worker                  map[uint32]int
+}
+
+// Count walks the pins.
+func (d *Dialogs) Count() (Counts, error) {
+	c := Counts{Worker: map[uint32]int{}}
+	err := d.pins.Each(func(_ steer.Key, p steer.Pin) bool {
+		switch p.State {
+		case steer.StateEarly:
+			c.Early++
+		case steer.StateConfirmed:
+			c.Confirmed++
+		case steer.StateEnded:
+			c.Ended++
+			return true
+		}
+		c.Worker[p.Worker]++
+		return true
+	})
+	if err != nil {
+		return c, fmt.Errorf("counting dialogs: %w", err)
+	}
+	return c, nil
+}
+
+// Dialog is one dialog as it is shown to people. Times that have not come are
+// zero.
+type Dialog struct {
+	Key                      string // hexadecimal
+	Call                     Call
+	State                    steer.State
+	Worker                   uint32
+	Start, Ring, Answer, End time.Time
+	FinalCode                uint16
+	Requests, Responses      uint64
+}
+
+// List yields the dialogs as long as yield returns true.
+func (d *Dialogs) List(now time.Time, yield func(Dialog) bool) error {
+	nowNS := d.clock()
+	err := d.pins.Each(func(k steer.Key, p steer.Pin) bool {
+		call, _ := d.calls.GetCall(k)
+		return yield(Dialog{
+			Key: hex.EncodeToString(k[:]), Call: call, State: p.State, Worker: p.Worker,
+			Start: wall(p.StartNS, nowNS, now), Ring: wall(p.RingNS, nowNS, now),
+			Answer: wall(p.AnswerNS, nowNS, now), End: wall(p.EndNS, nowNS, now),
+			FinalCode: p.FinalCode, Requests: p.Requests, Responses: p.Responses,
+		})
+	})
+	if err != nil {
+		return fmt.Errorf("listing dialogs: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package route decides where a request that begins something goes: from its
+// Request-URI, over the own domains and the location service, to contacts
+// (RFC 3261 §16.5). It sends nothing and keeps nothing.
+package route
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/sipsteer/sipsteer/ctrl/location"
+	"github.com/sipsteer/sipsteer/userspace/sip"
+)
+
+// Locations looks up where a user is registered, best contact first.
+type Locations interface {
+	Lookup(aor string, now time.Time) []location.Binding
+}
+
+// Users tells whether a user exists, registered or not.
+type Users interface {
+	Exists(aor string) bool
+}
+
+// Target is one place to send a request to.
+type Target struct {
+	RequestURI string   // the contact; with Kamailio's ;alias=IP~PORT~1 behind NAT
+	Route      []string // values of the Route header fields to add, from Path
+}
+
+// Router decides for one service.
+type Router struct {
+	domains   *Domains
+	locations Locations
+	users     Users
+}
+
+// New makes a router over the service's domains.
+func New(d *Domains, l Locations, u Users) *Router {
+	return &Router{domains: d, locations: l, users: u}
+}
+
+// Faults that a Request-URI can have.
+var (
+	errForeign     = &sip.Error{Code: 403, Reason: "Relaying to Foreign Domains Denied"}
+	errNoUser      = &sip.Error{Code: 404, Reason: "Not Found"}
+	errOffline     = &sip.Error{Code: 480, Reason: "Temporarily Unavailable"}
+	errUnreachable = &sip.Error{Code: 480, Reason: "No Usable Contact"}
+	errLoop        = &sip.Error{Code: 482, Reason: "Loop Detected"}
+	errScheme      = &sip.Error{Code: 416, Reason: "Unsupported URI Scheme"}
+)
+
+// Route gives the targets of a Request-URI, best first, or the *sip.Error that
+// answers the request: 403 foreign, 404 no such user, 416 scheme, 480 not
+// registered or not reachable, 482 a contact that is this service itself.
+func (r *Router) Route(u *sip.URI, now time.Time) ([]Target, error) {
+	if !u.IsSIP() && !sip.EqualFold(u.Scheme, "tel") {
+		return nil, errScheme
+	}
+	if _, own := r.domains.Realm(u); !own {
+		return nil, errForeign
+	}
+	aor, ok := r.domains.AOR(u)
+	if !ok || !r.users.Exists(aor) {
+		return nil, errNoUser
+	}
+	bindings := r.locations.Lookup(aor, now)
+	if len(bindings) == 0 {
+		return nil, errOffline
+	}
+	var targets []Target
+	var fault error = errUnreachable
+	for _, b := range bindings {
+		t, err := r.target(b)
+		if err != nil {
+			fault = err
+			continue
+		}
+		targets = append(targets, t)
+	}
+	if len(targets) == 0 {
+		return nil, fault
+	}
+	return targets, nil
+}
+
+// target turns a binding into a Request-URI with the address behind NAT.
+func (r *Router) target(b location.Binding) (Target, error) {
+	u, err := sip.ParseURI([]byte(b.Contact))
+	if err != nil || !sip.EqualFold(u.Scheme, "sip") {
+		return Target{}, errUnreachable
+	}
+	if t, ok := u.Params.Get("transport"); ok && !sip.EqualFold(t, "udp") {
+		return Target{}, errUnreachable
+	}
+	uri := contactURI(b.Contact, &u)
+	if len(b.Path) > 0 {
+		return Target{RequestURI: uri, Route: b.Path}, nil
+	}
+	addr := b.Received
+	if addr.IsValid() {
+		uri += fmt.Sprintf(";alias=%s~%d~1", bracketed(addr.Addr()), addr.Port())
+	} else {
+		host, ok := u.Addr()
+		if !ok {
+			return Target{}, errUnreachable
+		}
+		addr = netip.AddrPortFrom(host, u.PortOr(5060))
+	}
+	switch {
+	case r.domains.Self(addr):
+		return Target{}, errLoop
+	case !r.domains.Listens(addr.Addr()):
+		return Target{}, errUnreachable
+	}
+	return Target{RequestURI: uri}, nil
+}
+
+// contactURI is a contact as a Request-URI: without the header part, which has no
+// place there (RFC 3261 §19.1.1), and without an alias of the phone's own, which
+// would send the request anywhere.
+func contactURI(contact string, u *sip.URI) string {
+	end := len(contact) - len(u.Headers)
+	if u.Headers != nil {
+		end-- // the question mark
+	}
+	base := contact[:end-len(u.Params)]
+	return base + string(u.Params.Without("alias"))
+}
+
+func bracketed(a netip.Addr) string {
+	if a.Is6() {
+		return "[" + a.String() + "]"
+	}
+	return a.String()
+}

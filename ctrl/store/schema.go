@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+)
+
+// migrations lead from one schema version to the next: the first makes version 1
+// of an empty file. One that was released is never changed; add another.
+var migrations = [...]string{
+	// Times are milliseconds since 1970, addresses IP:PORT or empty. WITHOUT
+	// ROWID keeps a user's bindings together and saves a second index.
+	`CREATE TABLE users (
+		aor          TEXT PRIMARY KEY,
+		md5          TEXT NOT NULL,
+		sha256       TEXT NOT NULL,
+		sha512_256   TEXT NOT NULL,
+		md5_full        TEXT NOT NULL, -- the same for a client whose user name is the whole AOR
+		sha256_full     TEXT NOT NULL,
+		sha512_256_full TEXT NOT NULL,
+		created      INTEGER NOT NULL
+	) STRICT, WITHOUT ROWID;
+	CREATE TABLE bindings (
+		aor        TEXT NOT NULL,
+		contact    TEXT NOT NULL,
+		received   TEXT NOT NULL,
+		local      TEXT NOT NULL,
+		path       TEXT NOT NULL, -- a JSON list, or empty
+		q          INTEGER NOT NULL, -- thousandths
+		call_id    TEXT NOT NULL,
+		cseq       INTEGER NOT NULL,
+		expires    INTEGER NOT NULL,
+		updated    INTEGER NOT NULL,
+		user_agent TEXT NOT NULL,
+		instance   TEXT NOT NULL,
+		PRIMARY KEY (aor, contact)
+	) STRICT, WITHOUT ROWID;
+	CREATE TABLE secrets (
+		name  TEXT PRIMARY KEY,
+		value BLOB NOT NULL
+	) STRICT, WITHOUT ROWID;
+	CREATE TABLE workers (
+		name TEXT PRIMARY KEY,
+		id   INTEGER NOT NULL UNIQUE
+	) STRICT, WITHOUT ROWID;`,
+}
+
+// migrate brings the schema to the latest version, all steps or none.
+func (s *Store) migrate() error {
+	ctx := context.Background()
+	tx, err := s.conn.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	version, err := schemaVersion(ctx, tx)
+	if err != nil {
+		return err
+	}
+	if version > len(migrations) {
+		return fmt.Errorf("schema version %d, this program knows %d: %w", version, len(migrations), ErrNewer)
+	}
+	if version == len(migrations) {
+		return nil
+	}
+	for i, step := range migrations[version:] {
+		if _, err := tx.ExecContext(ctx, step); err != nil {
+			return fmt.Errorf("bringing the schema to version %d: %w", version+i+1, err)
+		}
+	}
+	if _, err := tx.ExecContext(ctx, "UPDATE schema_version SET version = ?", len(migrations)); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// schemaVersion reads the version; an empty file gets the table with version 0.
+// A file with tables of somebody else's is left alone.
+func schemaVersion(ctx context.Context, tx *sql.Tx) (int, error) {
+	var ours, tables int
+	err := tx.QueryRowContext(ctx, `SELECT count(*) FILTER (WHERE name = 'schema_version'), count(*)
+		FROM sqlite_schema WHERE type = 'table'`).Scan(&ours, &tables)
+	switch {
+	case err != nil:
+		return 0, err
+	case ours == 0 && tables > 0:
+		return 0, ErrForeign
+	case ours == 0:
+		_, err := tx.ExecContext(ctx, `CREATE TABLE schema_version (version INTEGER NOT NULL) STRICT;
+			INSERT INTO schema_version VALUES (0)`)
+		return 0, err
+	}
+	var version int
+	err = tx.QueryRowContext(ctx, "SELECT version FROM schema_version").Scan(&version)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, ErrForeign
+	}
+	return version, err
+}
+
+// statements are prepared once: preparing costs more than executing.
+type statements struct {
+	begin, commit, rollback    *sql.Stmt
+	putBinding, dropBinding    *sql.Stmt
+	addUser, setUser, dropUser *sql.Stmt
+	dropUserBindings           *sql.Stmt
+}
+
+func (s *Store) prepare() error {
+	for _, p := range []struct {
+		at   **sql.Stmt
+		text string
+	}{
+		{&s.stmt.begin, "BEGIN IMMEDIATE"},
+		{&s.stmt.commit, "COMMIT"},
+		{&s.stmt.rollback, "ROLLBACK"},
+		{&s.stmt.putBinding, `INSERT OR REPLACE INTO bindings (aor, contact, received, local, path, q,
+			call_id, cseq, expires, updated, user_agent, instance) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)`},
+		{&s.stmt.dropBinding, "DELETE FROM bindings WHERE aor = ? AND contact = ?"},
+		{&s.stmt.addUser, `INSERT INTO users (aor, md5, sha256, sha512_256, md5_full, sha256_full,
+			sha512_256_full, created) VALUES (?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`},
+		{&s.stmt.setUser, `UPDATE users SET md5 = ?2, sha256 = ?3, sha512_256 = ?4, md5_full = ?5,
+			sha256_full = ?6, sha512_256_full = ?7 WHERE aor = ?1`},
+		{&s.stmt.dropUser, "DELETE FROM users WHERE aor = ?"},
+		{&s.stmt.dropUserBindings, "DELETE FROM bindings WHERE aor = ?"},
+	} {
+		stmt, err := s.conn.PrepareContext(context.Background(), p.text)
+		if err != nil {
+			return fmt.Errorf("preparing %q: %w", p.text, err)
+		}
+		*p.at = stmt
+	}
+	return nil
+}
+
+func (st *statements) close() error {
+	var errs []error
+	for _, stmt := range []*sql.Stmt{st.begin, st.commit, st.rollback, st.putBinding, st.dropBinding,
+		st.addUser, st.setUser, st.dropUser, st.dropUserBindings} {
+		if stmt != nil {
+			errs = append(errs, stmt.Close())
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/sipsteer/sipsteer/cmd/sipsteer/node"
+	"github.com/sipsteer/sipsteer/ctrl/config"
+	"github.com/sipsteer/sipsteer/userspace/datapath"
+)
+
+// runDaemon runs everything until ctx ends; keepAttached(ctx) then says whether
+// the datapath stays.
+func runDaemon(ctx context.Context, cfg *config.Config, o runOptions) error {
+	n, err := node.Start(context.WithoutCancel(ctx), cfg, node.Options{
+		Version: o.Version, Log: o.Log, FallBack: o.FallBack,
+	})
+	if err != nil {
+		return err
+	}
+	for _, u := range o.DemoUsers {
+		if err := n.PutUser(ctx, u.AOR, u.Password); err != nil {
+			return errors.Join(err, n.Close(true))
+		}
+	}
+	o.Ready(readyInfo{Mode: n.Mode(), Why: n.Why()})
+	o.Log.Info("running", "node", cfg.Node, "datapath", n.Mode())
+	err = n.Wait(ctx)
+	keep := err != nil || keepAttached(ctx)
+	if keep && n.Mode() != config.ModeOff {
+		o.Log.Info("stopping; XDP stays attached and calls go on; `sipsteer detach` removes it")
+	}
+	return errors.Join(err, n.Close(!keep))
+}
+
+// detachDatapath removes the XDP program and the pinned maps that cfg names.
+func detachDatapath(_ context.Context, cfg *config.Config) error {
+	return datapath.Remove(cfg.Datapath.BPFFS)
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package node
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"github.com/sipsteer/sipsteer/ctrl/chain"
+	"github.com/sipsteer/sipsteer/ctrl/config"
+	"github.com/sipsteer/sipsteer/ctrl/pool"
+	"github.com/sipsteer/sipsteer/ctrl/route"
+	"github.com/sipsteer/sipsteer/userspace/proxy"
+	"github.com/sipsteer/sipsteer/userspace/sip"
+)
+
+// service is one VIP with its workers and its chain.
+type service struct {
+	id     uint16
+	config config.Service
+	pool   *pool.Pool
+	chain  *chain.Chain
+}
+
+// openServices wires a chain for each service.
+func (n *Node) openServices(context.Context) error {
+	for _, s := range n.services {
+		var listen []netip.AddrPort
+		for _, l := range s.config.Listen {
+			listen = append(listen, l.Addr)
+		}
+		domains := route.NewDomains(s.config.Domains, listen)
+		s.chain = chain.New(chain.Config{
+			Service: s.id, Secret: n.keys.pins,
+			Pins: n.table.pins(), Dialogs: n.dialogs, Pool: s.pool,
+			Domains: domains, Router: route.New(domains, n.locations, n.store),
+			Auth: n.auth, Registrar: n.registrar,
+			Signer: n.signer, Deliver: n.deliver, Send: n.sockets.send,
+			Answered: func(m *sip.Message) (uint32, bool) { return proxy.Answered(n.signer, m) },
+			Now:      time.Now,
+		})
+	}
+	return nil
+}

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package node
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/sipsteer/sipsteer/ctrl/api"
+	"github.com/sipsteer/sipsteer/ctrl/chain"
+	"github.com/sipsteer/sipsteer/ctrl/pool"
+	"github.com/sipsteer/sipsteer/userspace/steer"
+)
+
+// Mode is the datapath's mode in effect: native, generic or off.
+func (n *Node) Mode() string { return n.table.mode() }
+
+// Why says why packets are steered in user space although the config asks for
+// XDP, or is empty.
+func (n *Node) Why() string { return n.why }
+
+// Status reports what the node does; it makes the node an api.StatusSource.
+func (n *Node) Status(context.Context) (api.Status, error) {
+	counts, err := n.dialogs.Count()
+	if err != nil {
+		return api.Status{}, err
+	}
+	control := n.controlCounters()
+	path, err := n.datapathStatus(control)
+	if err != nil {
+		return api.Status{}, err
+	}
+	workers, err := n.workerStatus(counts.Worker, control)
+	if err != nil {
+		return api.Status{}, err
+	}
+	registrations := uint64(0)
+	for range n.locations.All(time.Now()) {
+		registrations++
+	}
+	s := api.Status{
+		Node: n.cfg.Node, Version: n.opts.Version, UptimeSeconds: time.Since(n.started).Seconds(),
+		Datapath: path, Control: controlStatus(control), Registrations: registrations, Workers: workers,
+		Dialogs: api.DialogCounts{
+			Early: uint64(counts.Early), Confirmed: uint64(counts.Confirmed), Ended: uint64(counts.Ended),
+			Total: uint64(counts.Early + counts.Confirmed + counts.Ended),
+		},
+	}
+	for _, svc := range n.services {
+		one := api.ServiceStatus{Name: svc.config.Name, Policy: svc.config.Policy, Domains: svc.config.Domains}
+		for _, l := range svc.config.Listen {
+			one.Listen = append(one.Listen, l.String())
+		}
+		s.Services = append(s.Services, one)
+	}
+	return s, nil
+}
+
+// controlCounters adds up the chains of all services.
+func (n *Node) controlCounters() chain.Counters {
+	sum := chain.Counters{
+		Received: map[string]uint64{}, Answered: map[int]uint64{}, Dropped: map[string]uint64{},
+		Outcomes: map[steer.Outcome]uint64{}, Workers: map[uint32]uint64{},
+	}
+	for _, s := range n.services {
+		c := s.chain.Counters()
+		addAll(sum.Received, c.Received)
+		addAll(sum.Answered, c.Answered)
+		addAll(sum.Dropped, c.Dropped)
+		addAll(sum.Outcomes, c.Outcomes)
+		addAll(sum.Workers, c.Workers)
+		sum.Steered += c.Steered
+		sum.HandedOver += c.HandedOver
+		sum.OwnACK += c.OwnACK
+	}
+	return sum
+}
+
+func addAll[K comparable](sum, more map[K]uint64) {
+	for k, v := range more {
+		sum[k] += v
+	}
+}
+
+func controlStatus(c chain.Counters) api.ControlStatus {
+	answered := map[string]uint64{}
+	for code, n := range c.Answered {
+		answered[strconv.Itoa(code)] = n
+	}
+	return api.ControlStatus{
+		Received: c.Received, Steered: c.Steered, Answered: answered, HandedOver: c.HandedOver,
+		OwnACK: c.OwnACK, Dropped: c.Dropped,
+	}
+}
+
+// datapathStatus sums the outcomes up by what they did to the packet. Without a
+// kernel datapath the twin's decisions take their place.
+func (n *Node) datapathStatus(control chain.Counters) (api.DatapathStatus, error) {
+	s := api.DatapathStatus{Mode: n.table.mode(), Dropped: map[string]uint64{}, Outcomes: map[string]uint64{}}
+	outcomes := control.Outcomes
+	if n.table.kernel() {
+		s.Interfaces = n.cfg.Datapath.Interfaces
+		var err error
+		if outcomes, err = n.table.counters(); err != nil {
+			return s, err
+		}
+	} else {
+		s.Steered = control.Steered
+	}
+	for o, count := range outcomes {
+		if o == steer.Undecided {
+			continue
+		}
+		s.Outcomes[o.String()] = count
+		switch {
+		case o == steer.PassNotOurs:
+		case o.Action() == steer.ActionSteer:
+			s.Steered += count
+		case o.Action() == steer.ActionDrop:
+			s.Dropped[o.String()[len("drop_"):]] = count
+		default:
+			s.Passed += count
+		}
+	}
+	return s, nil
+}
+
+// workerStatus shows each worker of the config once, whatever the number of
+// services it works for.
+func (n *Node) workerStatus(dialogs map[uint32]int, control chain.Counters) ([]api.WorkerStatus, error) {
+	packets, err := n.table.workerPackets()
+	if err != nil {
+		return nil, err
+	}
+	states := n.workerStates()
+	var list []api.WorkerStatus
+	for _, spec := range n.cfg.Workers {
+		w := api.WorkerStatus{Name: spec.Name, Forward: spec.Forward, Weight: spec.Weight}
+		if spec.Address.IsValid() {
+			w.Address = spec.Address.String()
+		}
+		for _, part := range n.workers {
+			if part.spec.Name == spec.Name {
+				w.Steered += packets[part.id] + control.Workers[part.id]
+				w.Dialogs += uint64(dialogs[part.id])
+			}
+		}
+		w.State = states[spec.Name].String()
+		if w.State == api.WorkerDraining && w.Dialogs == 0 {
+			w.State = api.WorkerDrained
+		}
+		list = append(list, w)
+	}
+	return list, nil
+}
+
+// workerStates is the state of each worker by name; services agree about it.
+func (n *Node) workerStates() map[string]pool.State {
+	states := map[string]pool.State{}
+	for _, s := range n.services {
+		for _, w := range s.pool.Workers() {
+			states[w.Name] = w.State
+		}
+	}
+	return states
+}

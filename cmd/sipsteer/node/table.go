@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package node
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+
+	"github.com/sipsteer/sipsteer/ctrl/chain"
+	"github.com/sipsteer/sipsteer/ctrl/config"
+	"github.com/sipsteer/sipsteer/ctrl/dialog"
+	"github.com/sipsteer/sipsteer/userspace/datapath"
+	"github.com/sipsteer/sipsteer/userspace/steer"
+)
+
+// pins is what control plane and twin ask of the table of pins.
+type pins interface {
+	dialog.Pins
+	chain.Pins
+}
+
+// table is where pins, services and workers stand for whoever steers: the
+// kernel, or this process when the datapath is off.
+type table interface {
+	pins() pins
+	calls() dialog.Calls
+	setWorker(id uint32, w steer.Worker) error
+	setServices(map[netip.AddrPort]steer.Service) error
+	detach() error
+	close() error
+	mode() string
+	kernel() bool // whether packets of pinned calls bypass this process
+	counters() (map[steer.Outcome]uint64, error)
+	workerPackets() (map[uint32]uint64, error)
+}
+
+func (n *Node) openTable(context.Context) error {
+	n.table = newMemory(n.cfg.Datapath.MaxPins)
+	if n.cfg.Datapath.Mode != config.ModeOff {
+		k, err := openKernel(n.cfg, n.keys.pins)
+		switch {
+		case err == nil:
+			n.table = k
+		case n.opts.FallBack:
+			n.why = err.Error()
+			n.log.Warn("XDP is not available, packets are steered in user space", "cause", err)
+		default:
+			return err
+		}
+	}
+	n.onClose(func() error { return n.table.close() })
+	n.dialogs = dialog.New(n.table.pins(), n.table.calls(), dialog.Timeouts{
+		Early: n.cfg.Dialogs.Early, Confirmed: n.cfg.Dialogs.Confirmed, Ended: n.cfg.Dialogs.Ended,
+	}, dialog.Monotonic)
+	return nil
+}
+
+// publish tells whoever steers what the services are; until then, all packets
+// pass.
+func (n *Node) publish(context.Context) error {
+	wanted := map[netip.AddrPort]steer.Service{}
+	for _, s := range n.services {
+		for _, l := range s.config.Listen {
+			wanted[l.Addr] = steer.Service{ID: s.id, Kind: steer.ServiceVIP, Policy: steer.PolicyProxy}
+		}
+	}
+	for _, w := range n.workers {
+		for _, a := range w.ports {
+			wanted[a] = steer.Service{Kind: steer.ServiceWorkerPort}
+		}
+	}
+	return n.table.setServices(wanted)
+}
+
+// kernelTable is the table of the XDP program.
+type kernelTable struct{ *datapath.Datapath }
+
+// openKernel loads and attaches the program. What it forwards to is published
+// later.
+func openKernel(cfg *config.Config, secret steer.Secret) (*kernelTable, error) {
+	d, err := datapath.Open(datapath.Config{
+		Interfaces: cfg.Datapath.Interfaces,
+		Mode:       datapath.Mode(cfg.Datapath.Mode),
+		PinPath:    cfg.Datapath.BPFFS,
+		MaxPins:    cfg.Datapath.MaxPins,
+		Secret:     secret,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := d.Attach(); err != nil {
+		return nil, errors.Join(err, d.Detach(), d.Close())
+	}
+	return &kernelTable{d}, nil
+}
+
+func (k *kernelTable) pins() pins          { return k.Pins() }
+func (k *kernelTable) calls() dialog.Calls { return kernelCalls{k.Pins()} }
+func (k *kernelTable) setWorker(id uint32, w steer.Worker) error {
+	return k.SetWorker(id, w)
+}
+func (k *kernelTable) setServices(s map[netip.AddrPort]steer.Service) error {
+	return k.ReplaceServices(s)
+}
+func (k *kernelTable) detach() error { return k.Detach() }
+func (k *kernelTable) close() error  { return k.Close() }
+func (k *kernelTable) mode() string  { return k.Mode() }
+func (k *kernelTable) kernel() bool  { return true }
+func (k *kernelTable) counters() (map[steer.Outcome]uint64, error) {
+	return k.Counters()
+}
+func (k *kernelTable) workerPackets() (map[uint32]uint64, error) { return k.WorkerPackets() }
+
+// kernelCalls are the call records beside the kernel's pins, which go with them.
+type kernelCalls struct{ pins *datapath.Pins }
+
+func (c kernelCalls) PutCall(k steer.Key, call dialog.Call) error {
+	return c.pins.PutCall(k, datapath.CallInfo(call))
+}
+
+func (c kernelCalls) GetCall(k steer.Key) (dialog.Call, bool) {
+	info, ok := c.pins.GetCall(k)
+	return dialog.Call(info), ok
+}
+
+func (c kernelCalls) DeleteCall(steer.Key) {}
+
+// memoryTable is the table without a kernel datapath.
+type memoryTable struct {
+	table   *steer.Table
+	records *dialog.CallTable
+}
+
+func newMemory(maxPins int) *memoryTable {
+	return &memoryTable{steer.NewTable(maxPins, dialog.Monotonic), dialog.NewCallTable()}
+}
+
+func (m *memoryTable) pins() pins                                         { return m.table }
+func (m *memoryTable) calls() dialog.Calls                                { return m.records }
+func (m *memoryTable) setWorker(uint32, steer.Worker) error               { return nil }
+func (m *memoryTable) setServices(map[netip.AddrPort]steer.Service) error { return nil }
+func (m *memoryTable) detach() error                                      { return nil }
+func (m *memoryTable) close() error                                       { return nil }
+func (m *memoryTable) mode() string                                       { return config.ModeOff }
+func (m *memoryTable) kernel() bool                                       { return false }
+func (m *memoryTable) counters() (map[steer.Outcome]uint64, error)        { return nil, nil }
+func (m *memoryTable) workerPackets() (map[uint32]uint64, error)          { return nil, nil }

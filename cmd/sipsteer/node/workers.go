@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package node
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+
+	"github.com/sipsteer/sipsteer/ctrl/config"
+	"github.com/sipsteer/sipsteer/ctrl/pool"
+	"github.com/sipsteer/sipsteer/userspace/datapath"
+	"github.com/sipsteer/sipsteer/userspace/forward"
+	"github.com/sipsteer/sipsteer/userspace/proxy"
+	"github.com/sipsteer/sipsteer/userspace/steer"
+	"github.com/sipsteer/sipsteer/userspace/transport"
+)
+
+// portTries is how often another port is tried when one is free on one service
+// address and taken on the next.
+const portTries = 16
+
+// worker is one worker of one service. A local worker has a socket and a proxy
+// of its own for each service, so that what it sends leaves from that service's
+// address.
+type worker struct {
+	id      uint32
+	spec    config.WorkerSpec
+	service string
+	deliver func(transport.Datagram) error
+	ports   []netip.AddrPort // local: its own sockets, closed from outside
+}
+
+// deliver gives a datagram to a worker by its number in pins.
+func (n *Node) deliver(id uint32, d transport.Datagram) error {
+	w := n.byID[id]
+	if w == nil {
+		return fmt.Errorf("delivering to worker number %d: it is not in the config any more", id)
+	}
+	return w.deliver(d)
+}
+
+// openWorkers makes the workers of every service and tells the datapath the way
+// to each; numbers that no worker has any more lose theirs.
+func (n *Node) openWorkers(ctx context.Context) error {
+	for _, spec := range n.cfg.Workers {
+		if spec.Forward == config.ForwardL2 && n.raw == nil {
+			raw, err := forward.OpenRaw()
+			if err != nil {
+				return err
+			}
+			n.raw = raw
+			n.onClose(raw.Close)
+		}
+	}
+	for i, s := range n.cfg.Services {
+		if err := n.openService(ctx, uint16(i+1), s); err != nil {
+			return err
+		}
+	}
+	for id := uint32(1); id < datapath.MaxWorkers; id++ {
+		if n.byID[id] == nil {
+			if err := n.table.setWorker(id, steer.Worker{}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// openService makes one service's workers and the pool that chooses among them.
+func (n *Node) openService(ctx context.Context, id uint16, s config.Service) error {
+	svc := &service{id: id, config: s}
+	var members []pool.Worker
+	for _, spec := range n.cfg.Workers {
+		number, err := n.store.WorkerID(spec.Name + "@" + s.Name)
+		if err != nil {
+			return err
+		}
+		w := &worker{id: number, spec: spec, service: s.Name}
+		n.byID[number] = w
+		n.workers = append(n.workers, w)
+		members = append(members, pool.Worker{
+			ID: number, Name: spec.Name, Forward: spec.Forward, Address: spec.Address, Weight: spec.Weight,
+		})
+	}
+	svc.pool = pool.New(members)
+	n.services = append(n.services, svc)
+	for _, w := range n.workers[len(n.workers)-len(members):] {
+		if err := n.openWorker(ctx, svc, w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (n *Node) openWorker(ctx context.Context, s *service, w *worker) error {
+	if w.spec.Forward == config.ForwardL2 {
+		n.openL2(ctx, s, w)
+		return nil
+	}
+	return n.openLocal(ctx, s, w)
+}
+
+// openL2 follows the next hop to a worker on another host. The worker is down
+// as long as none is known.
+func (n *Node) openL2(ctx context.Context, s *service, w *worker) {
+	l2 := forward.NewL2(n.raw, w.spec.Address)
+	w.deliver = l2.Deliver
+	n.goRun(func() error {
+		forward.Watch(ctx, w.spec.Address, func(hop *forward.Hop) {
+			l2.SetHop(hop)
+			if err := n.table.setWorker(w.id, kernelWorker(hop)); err != nil {
+				n.log.Error("telling the datapath the way to a worker", "worker", w.spec.Name, "cause", err)
+			}
+			_ = s.pool.SetReachable(w.spec.Name, hop != nil) // the pool was made of these names
+			if hop == nil {
+				n.log.Warn("worker is down: no next hop", "worker", w.spec.Name, "address", w.spec.Address)
+				return
+			}
+			n.log.Info("worker is up", "worker", w.spec.Name, "address", w.spec.Address)
+		})
+		return nil
+	})
+}
+
+func kernelWorker(hop *forward.Hop) steer.Worker {
+	if hop == nil {
+		return steer.Worker{}
+	}
+	return steer.Worker{Forward: steer.ForwardL2, IfIndex: uint32(hop.IfIndex), SrcMAC: hop.Src, DstMAC: hop.Dst}
+}
+
+// openLocal starts a worker in this process. With a kernel datapath it has
+// sockets of its own, to which XDP steers; without, everything comes through
+// deliver.
+func (n *Node) openLocal(ctx context.Context, s *service, w *worker) error {
+	listen := make([]netip.AddrPort, len(s.config.Listen))
+	for i, l := range s.config.Listen {
+		listen[i] = l.Addr
+	}
+	var own []*transport.Socket
+	if n.table.kernel() {
+		var err error
+		if own, err = samePort(listen); err != nil {
+			return fmt.Errorf("starting worker %s: %w", w.spec.Name, err)
+		}
+	}
+	for _, sock := range own {
+		n.onClose(sock.Close)
+		w.ports = append(w.ports, sock.Local())
+	}
+	p, err := proxy.New(proxy.Config{
+		ID: w.id, Name: w.spec.Name, Listen: listen, Signer: n.signer, Send: n.sockets.send, Sockets: own,
+	})
+	if err != nil {
+		return fmt.Errorf("starting worker %s: %w", w.spec.Name, err)
+	}
+	w.deliver = func(d transport.Datagram) error { p.Deliver(d); return nil }
+	n.goRun(func() error { return p.Run(ctx) })
+	if len(own) > 0 {
+		err := n.table.setWorker(w.id, steer.Worker{Forward: steer.ForwardLocal, Port: own[0].Local().Port()})
+		if err != nil {
+			return err
+		}
+	}
+	return s.pool.SetReachable(w.spec.Name, true)
+}
+
+// samePort binds one socket on each service address, all with the same port, as
+// the kernel knows one port a worker.
+func samePort(listen []netip.AddrPort) ([]*transport.Socket, error) {
+	var err error
+	for range portTries {
+		var socks []*transport.Socket
+		port := uint16(0)
+		for _, l := range listen {
+			var sock *transport.Socket
+			if sock, err = transport.Listen(netip.AddrPortFrom(l.Addr(), port)); err != nil {
+				break
+			}
+			socks = append(socks, sock)
+			port = sock.Local().Port()
+		}
+		if err == nil {
+			return socks, nil
+		}
+		for _, sock := range socks {
+			_ = sock.Close()
+		}
+	}
+	return nil, err
+}

@@ -4,10 +4,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 
+	"github.com/sipsteer/sipsteer/ctrl/api"
 	"github.com/sipsteer/sipsteer/ctrl/config"
 	"github.com/sipsteer/sipsteer/userspace/proxy"
 	"github.com/sipsteer/sipsteer/userspace/token"
@@ -48,5 +51,41 @@ func runWorker(ctx context.Context, cfg *config.Worker) error {
 		slog.Warn("telling systemd that the worker is ready failed", "error", err)
 	}
 	slog.Info("worker running", "name", cfg.Name, "listen", cfg.Listen)
-	return w.Run(ctx)
+	return runBoth(ctx, w.Run, func(ctx context.Context) error { return serveWorkerAPI(ctx, cfg, w) })
+}
+
+// runBoth runs two parts until ctx ends or one fails, which ends the other.
+func runBoth(ctx context.Context, parts ...func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	results := make(chan error, len(parts))
+	for _, part := range parts {
+		go func() { results <- part(ctx) }()
+	}
+	var errs []error
+	for range parts {
+		err := <-results
+		errs = append(errs, err)
+		if err != nil {
+			cancel()
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// serveWorkerAPI serves the worker's metrics, if it is to have any.
+func serveWorkerAPI(ctx context.Context, cfg *config.Worker, w *proxy.Worker) error {
+	if cfg.API.Listen == "" {
+		return nil
+	}
+	network, address, err := config.SplitListen(cfg.API.Listen)
+	if err != nil {
+		return err
+	}
+	ln, err := api.Listen(network, address)
+	if err != nil {
+		return err
+	}
+	host, _, _ := net.SplitHostPort(address)
+	return api.Serve(ctx, ln, api.NewWorker(cfg.Name, version, host, func() api.ProxyStats { return api.ProxyStats(w.Stats()) }))
 }

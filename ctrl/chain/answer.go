@@ -20,11 +20,8 @@ func (h *Handler) answer(d transport.Datagram, code int, reason string, extra ..
 
 // compose writes an answer with the control plane's own To tag.
 func (c *Chain) compose(dst []byte, m *sip.Message, source netip.AddrPort, code int, reason string, extra []string) []byte {
-	tag := ""
-	if from, err := sip.ParseAddress(m.Value(sip.HFrom)); err == nil {
-		tag = c.Signer.ToTag(m.CallID(), from.Tag())
-	}
-	return sip.AppendResponse(dst, m, source, code, reason, tag, extra...)
+	from, _ := sip.ParseAddress(m.Value(sip.HFrom)) // none in a malformed one
+	return sip.AppendResponse(dst, m, source, code, reason, c.Signer.ToTag(m.CallID(), from.Tag()), extra...)
 }
 
 func (c *Chain) transmit(d transport.Datagram, m *sip.Message, code int, data []byte) {

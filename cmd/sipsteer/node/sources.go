@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sipsteer/sipsteer/ctrl/api"
+	"github.com/sipsteer/sipsteer/ctrl/config"
 	"github.com/sipsteer/sipsteer/ctrl/dialog"
 	"github.com/sipsteer/sipsteer/ctrl/location"
 	"github.com/sipsteer/sipsteer/ctrl/pool"
@@ -21,7 +22,10 @@ import (
 
 // openAPI serves the control interface until ctx ends.
 func (n *Node) openAPI(ctx context.Context) error {
-	network, address := apiAddress(n.cfg.API.Listen)
+	network, address, err := config.SplitListen(n.cfg.API.Listen)
+	if err != nil {
+		return err
+	}
 	ln, err := api.Listen(network, address)
 	if err != nil {
 		return err
@@ -32,20 +36,13 @@ func (n *Node) openAPI(ctx context.Context) error {
 	return nil
 }
 
-func apiAddress(listen string) (network, address string) {
-	if path, ok := strings.CutPrefix(listen, "unix://"); ok {
-		return "unix", path
-	}
-	return "tcp", listen
-}
-
 // translate gives the errors of the packages below the API's names.
 func translate(err error) error {
 	switch {
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, pool.ErrUnknown):
-		return fmt.Errorf("%w: %w", api.ErrNotFound, err)
+		return api.Refuse(api.ErrNotFound, err)
 	case errors.Is(err, store.ErrExists):
-		return fmt.Errorf("%w: %w", api.ErrExists, err)
+		return api.Refuse(api.ErrExists, err)
 	}
 	return err
 }
@@ -193,11 +190,11 @@ func (n *Node) newUser(aor, password string) (store.User, error) {
 		domains = append(domains, s.Domains...)
 	}
 	if !slices.ContainsFunc(domains, func(d string) bool { return route.SameHost(d, host) }) {
-		return store.User{}, fmt.Errorf("%w: no service has the domain %s; there are: %s", api.ErrInvalid, host, strings.Join(domains, ", "))
+		return store.User{}, api.Refuse(api.ErrInvalid, fmt.Errorf("no service has the domain %s; there are: %s", host, strings.Join(domains, ", ")))
 	}
 	u, err := store.NewUser(aor, password, time.Now())
 	if err != nil {
-		return u, fmt.Errorf("%w: %w", api.ErrInvalid, err)
+		return u, api.Refuse(api.ErrInvalid, err)
 	}
 	return u, nil
 }

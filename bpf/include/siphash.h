@@ -65,7 +65,7 @@ global_fn int hash_call_id(const struct scratch *s, struct pin_key *key) {
 	if (!s || !key)
 		return 0;
 	u32 off = s->m.begin[HEADER_CALL_ID], end = s->m.end[HEADER_CALL_ID];
-	if (off >= end || end > TEXT_MAX)
+	if (off >= end)
 		return 0;
 	u32 len = end - off;
 	struct sip_hash h = {

@@ -27,16 +27,16 @@ inline_always enum to_tag tag_behind(const struct scratch *s, u32 at, u32 end) {
 // The display name may be a quoted string without escapes; neither it nor the address can hide a tag then. Returns
 // where the search for the address begins, or FIND_FAR.
 inline_always u32 skip_quoted(const struct scratch *s, u32 begin, u32 end) {
-	u32 close = find_byte(s, begin + 1, end, 0, EACH_BYTE('"'));
+	u32 close = find(s, begin + 1, end, 0, EACH_BYTE('"'));
 
-	if (close >= end || find_byte(s, begin + 1, close, 0, EACH_BYTE('\\')) != close)
+	if (close >= end || find(s, begin + 1, close, 0, EACH_BYTE('\\')) != close)
 		return FIND_FAR;
 	return close + 1;
 }
 
 // Whether the To value in [begin, end) has a tag parameter (RFC 3261 section 20.39).
-global_fn int to_tag(const struct scratch *s, u32 begin, u32 end) {
-	if (!s || begin >= end || end > TEXT_MAX)
+inline_always int to_tag(const struct scratch *s, u32 begin, u32 end) {
+	if (begin >= end)
 		return TO_TAG_ODD;
 	u32 from = begin;
 	if (*text_at(s, begin) == '"') {
@@ -44,16 +44,16 @@ global_fn int to_tag(const struct scratch *s, u32 begin, u32 end) {
 		if (from == FIND_FAR)
 			return TO_TAG_ODD;
 	}
-	u32 open = find_byte(s, from, end, ANGLE_MASK, ANGLE);
-	if (open == FIND_FAR || find_byte(s, from, open, 0, EACH_BYTE('"')) != open)
+	u32 open = find(s, from, end, ANGLE_MASK, ANGLE);
+	if (open == FIND_FAR || find(s, from, open, 0, EACH_BYTE('"')) != open)
 		return TO_TAG_ODD;
 	if (open == end) { // no angle brackets: what follows a semicolon belongs to the header
 		if (from != begin)
 			return TO_TAG_ODD;
-		u32 semicolon = find_byte(s, begin, end, 0, EACH_BYTE(';'));
+		u32 semicolon = find(s, begin, end, 0, EACH_BYTE(';'));
 		return semicolon == FIND_FAR ? TO_TAG_ODD : tag_behind(s, semicolon, end);
 	}
-	u32 close = find_byte(s, open + 1, end, ANGLE_MASK, ANGLE);
+	u32 close = find(s, open + 1, end, ANGLE_MASK, ANGLE);
 	if (close >= end || *text_at(s, open) != '<' || *text_at(s, close) != '>')
 		return TO_TAG_ODD;
 	return tag_behind(s, close + 1, end);
@@ -62,9 +62,7 @@ global_fn int to_tag(const struct scratch *s, u32 begin, u32 end) {
 #define CSEQ_DIGITS 10
 
 // Reads number and method from the CSeq value (RFC 3261 section 20.16); false when it is not exactly these.
-global_fn int read_cseq(struct scratch *s) {
-	if (!s)
-		return 0;
+inline_always int read_cseq(struct scratch *s) {
 	u32 at = s->m.begin[HEADER_CSEQ], end = s->m.end[HEADER_CSEQ];
 	const u8 *p = text_at(s, at);
 	u64 number = 0;

@@ -37,5 +37,5 @@ func runDaemon(ctx context.Context, cfg *config.Config, o runOptions) error {
 
 // detachDatapath removes the XDP program and the pinned maps that cfg names.
 func detachDatapath(_ context.Context, cfg *config.Config) error {
-	return datapath.Remove(cfg.Datapath.BPFFS)
+	return datapath.Remove(node.PinPath(cfg))
 }

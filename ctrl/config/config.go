@@ -43,8 +43,9 @@ type Datapath struct {
 	// MaxPins is the size of the pin table, which is allocated in full when the
 	// datapath starts: 1024 to 16777216 live dialogs.
 	MaxPins int `yaml:"max_pins"`
-	// BPFFS is the directory on a bpf file system that keeps maps and links
-	// across restarts.
+	// BPFFS is the directory on a bpf file system, of this daemon alone, that
+	// keeps maps and links across restarts. Empty: one below
+	// /sys/fs/bpf/sipsteer, by node name and network namespace.
 	BPFFS string `yaml:"bpffs"`
 }
 
@@ -133,7 +134,6 @@ func Default() *Config {
 		Datapath: Datapath{
 			Mode:    ModeAuto,
 			MaxPins: 262144,
-			BPFFS:   "/sys/fs/bpf/sipsteer",
 		},
 		Registrar: Registrar{DefaultExpires: 3600, MinExpires: 60, MaxExpires: 7200, MaxContacts: 10},
 		Auth:      Auth{Algorithms: []string{"MD5", "SHA-256"}, NonceLifetime: 5 * time.Minute},

@@ -43,7 +43,9 @@ func (r *report) checkDatapath(d *Datapath) {
 		}
 	}
 	r.checkRange("datapath.max_pins", d.MaxPins, 1024, 1<<24)
-	r.checkPath("datapath.bpffs", d.BPFFS)
+	if d.BPFFS != "" {
+		r.checkPath("datapath.bpffs", d.BPFFS)
+	}
 }
 
 func (r *report) checkServices(services []Service) {

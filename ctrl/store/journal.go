@@ -111,7 +111,7 @@ func (j *journal) take() (group []write, closed bool) {
 	} else {
 		group, j.waiting = j.waiting[:maxBatch:maxBatch], j.waiting[maxBatch:]
 	}
-	if j.closed {
+	if len(j.waiting) > 0 || j.closed {
 		signal(j.wake)
 	}
 	return group, j.closed

@@ -74,7 +74,7 @@ func check(t *testing.T, file, page string, want []string) {
 func TestDocumentedDefaultsAreTheDefaults(t *testing.T) {
 	d, page := config.Default(), read(t, "docs/config.md")
 	for key, want := range map[string]string{
-		"datapath.mode": d.Datapath.Mode, "datapath.bpffs": d.Datapath.BPFFS, "datapath.max_pins": "262144",
+		"datapath.mode": d.Datapath.Mode, "datapath.max_pins": "262144",
 		"registrar.default_expires": "3600", "registrar.min_expires": "60", "registrar.max_expires": "7200", "registrar.max_contacts": "10",
 		"auth.algorithms": "[" + strings.Join(d.Auth.Algorithms, ", ") + "]",
 		"store":           d.Store, "location": d.Location, "api.listen": d.API.Listen, "log.level": d.Log.Level, "log.format": d.Log.Format,

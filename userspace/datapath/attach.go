@@ -110,7 +110,10 @@ func usableLink(path string, dev netlink.Link, mode Mode) (link.Link, error) {
 	}
 	xdp := info.XDP()
 	have := modeOf(dev)
-	if xdp != nil && int(xdp.Ifindex) == dev.Attrs().Index && (mode == ModeAuto || mode == have) {
+	// The number of an interface means something in its namespace alone: what runs on it must be this link's program.
+	runs := dev.Attrs().Xdp
+	here := xdp != nil && int(xdp.Ifindex) == dev.Attrs().Index && runs != nil && runs.ProgId == uint32(info.Program)
+	if here && (mode == ModeAuto || mode == have) {
 		return l, nil
 	}
 	pinnedLink{link: l, path: path}.remove()
@@ -244,18 +247,28 @@ func (d *Datapath) Detach() error {
 		delete(d.links, name)
 	}
 	err := d.objs.Close()
-	if d.cfg.PinPath != "" {
-		err = errors.Join(err, Remove(d.cfg.PinPath))
+	if d.lock != nil {
+		err = errors.Join(err, removeAll(d.cfg.PinPath), d.lock.Close())
+		d.lock = nil
 	}
 	return err
 }
 
-// Remove detaches and removes what a daemon left in a directory for pinned objects. It is no error when there is none.
+// Remove detaches and removes what a daemon left in a directory for pinned objects. It is no error when there is none;
+// the error wraps ErrInUse while a daemon runs.
 func Remove(pinPath string) error {
-	entries, err := os.ReadDir(pinPath)
-	if errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(pinPath); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
+	held, err := lock(pinPath)
+	if err != nil {
+		return err
+	}
+	return errors.Join(removeAll(pinPath), held.Close())
+}
+
+func removeAll(pinPath string) error {
+	entries, err := os.ReadDir(pinPath)
 	if err != nil {
 		return hint("reading "+pinPath, err)
 	}

@@ -11,6 +11,8 @@ import (
 
 	"github.com/cilium/ebpf/link"
 
+	"github.com/vishvananda/netlink"
+
 	"github.com/sipsteer/sipsteer/userspace/steer"
 	"github.com/sipsteer/sipsteer/userspace/steer/steertest"
 )
@@ -164,22 +166,49 @@ func TestFailedTakeoverLeavesTheOldProgram(t *testing.T) {
 	first, err := w.open(t, Config{Mode: ModeAuto})
 	must(t, err)
 	must(t, first.Attach())
-	defer first.Detach()
-	info, err := first.links[near].link.Info()
-	must(t, err)
+	must(t, first.Close())
+	defer Remove(w.pinPath)
+	before := running(t, near)
 	second, err := w.open(t, Config{Mode: ModeAuto, Interfaces: []string{near, "none0"}})
 	must(t, err)
 	if err := second.Attach(); !errors.Is(err, ErrInterface) {
 		t.Fatalf("got %v", err)
 	}
 	must(t, second.Close())
-	now, err := first.links[near].link.Info()
-	must(t, err)
-	if now.Program != info.Program {
-		t.Errorf("program %d runs, want %d", now.Program, info.Program)
+	if now := running(t, near); now != before || now == 0 {
+		t.Errorf("program %d runs, want %d", now, before)
 	}
 	if _, err := os.Stat(w.pinPath); err != nil {
-		t.Error("the pins of the daemon that runs are gone")
+		t.Error("the pins of the daemon before are gone")
+	}
+}
+
+// running is the number of the program on an interface.
+func running(t *testing.T, name string) uint32 {
+	t.Helper()
+	dev, err := netlink.LinkByName(name)
+	must(t, err)
+	if x := dev.Attrs().Xdp; x != nil {
+		return x.ProgId
+	}
+	return 0
+}
+
+func TestOneDaemonADirectory(t *testing.T) {
+	w := newWire(t)
+	first, err := w.open(t, Config{Mode: ModeAuto})
+	must(t, err)
+	must(t, first.Attach())
+	if _, err := w.open(t, Config{Mode: ModeAuto}); !errors.Is(err, ErrInUse) {
+		t.Errorf("a second daemon: got %v", err)
+	}
+	if err := Remove(w.pinPath); !errors.Is(err, ErrInUse) || !attached(t, near) {
+		t.Errorf("removing what a daemon uses: got %v", err)
+	}
+	must(t, first.Close())
+	must(t, Remove(w.pinPath))
+	if attached(t, near) {
+		t.Error("still attached")
 	}
 }
 

@@ -42,6 +42,23 @@ func makePinPath(dir string) (fresh bool, err error) {
 	return fresh, nil
 }
 
+// lock keeps a directory for pinned objects to one daemon, as long as the file is open.
+func lock(dir string) (*os.File, error) {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, hint("opening "+dir, err)
+	}
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		err = ErrInUse
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("locking %s: %w", dir, err)
+	}
+	return f, nil
+}
+
 // onBPFFS looks at the nearest part of the path that exists.
 func onBPFFS(dir string) (bool, error) {
 	for p := filepath.Clean(dir); ; p = filepath.Dir(p) {

@@ -48,12 +48,13 @@ type Datapath struct {
 	objs     bpf.SteerObjects
 	pins     *Pins
 	links    map[string]pinnedLink // by interface
+	lock     *os.File              // on the directory; nil when nothing is pinned
 	fresh    bool                  // this Open made the directory
 	attached bool
 }
 
 // Open loads the program and its maps, or takes over the maps that an earlier one left in PinPath. Nothing is attached
-// yet. Errors wrap ErrPrivileges, ErrBPFFS or ErrLayout where these are the cause.
+// yet. Errors wrap ErrPrivileges, ErrBPFFS, ErrInUse or ErrLayout where these are the cause.
 func Open(cfg Config) (*Datapath, error) {
 	if cfg.Mode == ModeOff {
 		return nil, errors.New("opening the datapath: its mode is off")
@@ -71,9 +72,13 @@ func Open(cfg Config) (*Datapath, error) {
 			return nil, err
 		}
 		d.fresh = fresh
+		if d.lock, err = lock(cfg.PinPath); err != nil {
+			return nil, err
+		}
 	}
 	if err := d.load(); err != nil {
 		d.removeFresh()
+		_ = d.lock.Close() // nil is fine
 		return nil, err
 	}
 	d.pins = &Pins{pins: d.objs.Pins, calls: d.objs.Calls, note: d.objs.NotePin}
@@ -121,6 +126,10 @@ func (d *Datapath) Close() error {
 	d.links = map[string]pinnedLink{}
 	errs = append(errs, d.objs.Close())
 	d.removeFresh()
+	if d.lock != nil {
+		errs = append(errs, d.lock.Close())
+		d.lock = nil
+	}
 	return errors.Join(errs...)
 }
 

@@ -18,6 +18,7 @@ var (
 	ErrMTU        = errors.New("the MTU is too large for native XDP (about 3500 bytes at most); lower it or set datapath.mode: generic or auto")
 	ErrBusy       = errors.New("another XDP program is attached")
 	ErrLayout     = errors.New("the pinned maps have another layout")
+	ErrInUse      = errors.New("another sipsteer uses it; stop that one, or give each its own datapath.bpffs")
 	ErrBPFFS      = errors.New("not on a bpf file system")
 )
 

@@ -82,7 +82,7 @@ func openKernel(cfg *config.Config, secret steer.Secret) (*kernelTable, error) {
 	d, err := datapath.Open(datapath.Config{
 		Interfaces: cfg.Datapath.Interfaces,
 		Mode:       datapath.Mode(cfg.Datapath.Mode),
-		PinPath:    cfg.Datapath.BPFFS,
+		PinPath:    PinPath(cfg),
 		MaxPins:    cfg.Datapath.MaxPins,
 		Secret:     secret,
 	})

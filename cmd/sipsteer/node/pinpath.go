@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package node
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+
+	"github.com/sipsteer/sipsteer/ctrl/config"
+)
+
+// PinPath is the directory for pinned maps and links: the config's, or one by the
+// node's name. The bpf file system is shared by all network namespaces while
+// interfaces are not, so a node in a namespace of its own adds that one's number.
+func PinPath(cfg *config.Config) string {
+	if cfg.Datapath.BPFFS != "" {
+		return cfg.Datapath.BPFFS
+	}
+	// The bpf file system allows no dots in names.
+	path := "/sys/fs/bpf/sipsteer/" + strings.ReplaceAll(cfg.Node, ".", "_")
+	mine, ok := namespace("/proc/self/ns/net")
+	if first, okFirst := namespace("/proc/1/ns/net"); ok && okFirst && mine != first {
+		path += fmt.Sprintf("-ns%d", mine)
+	}
+	return path
+}
+
+func namespace(path string) (inode uint64, ok bool) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0, false
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return 0, false
+	}
+	return st.Ino, true
+}

@@ -88,7 +88,11 @@ func TestTargetIsOneAddress(t *testing.T) {
 
 func TestToTagIsStableAndSigned(t *testing.T) {
 	s := New([]byte("secret"))
-	if s.ToTag(callID, []byte("1")) != s.ToTag(callID, []byte("1")) || s.ToTag(callID, []byte("1")) == s.ToTag(callID, []byte("2")) {
+	tag := s.ToTag(callID, []byte("1"))
+	if again := New([]byte("secret")).ToTag(callID, []byte("1")); again != tag {
+		t.Fatal("another node gives another tag")
+	}
+	if s.ToTag(callID, []byte("2")) == tag || s.ToTag([]byte("x"), []byte("1")) == tag {
 		t.Fatal("To tag does not follow Call-ID and From tag")
 	}
 }

@@ -3,6 +3,7 @@
 package auth
 
 import (
+	"encoding/hex"
 	"net/netip"
 	"strings"
 	"testing"
@@ -238,5 +239,23 @@ func TestCredentialsAreChosenByRealm(t *testing.T) {
 	}
 	if r := v.Verify(epoch, request(t, c.header()), sip.HProxyAuthorization, "example.com", home); outcome(r) != "missing" {
 		t.Errorf("Authorization taken for Proxy-Authorization: %s", outcome(r))
+	}
+}
+
+// Whoever knew the digest that stands in for an unknown user's must not get in
+// with it.
+func TestTheDecoyIsNobody(t *testing.T) {
+	v := newVerifier()
+	c := alice(SHA256)
+	c.username = "mallory"
+	c.nonce = nonceOf(t, v.Challenge(epoch, "example.com", home, "", false, false))
+	a, err := parseAnswer([]byte(c.header()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	forged := hex.EncodeToString(a.expect(SHA256, v.decoy[SHA256], []byte(c.method)))
+	value := strings.Replace(c.header(), c.response(), forged, 1)
+	if r := verify(t, v, value); outcome(r) != "wrong" {
+		t.Errorf("%s, want wrong", outcome(r))
 	}
 }

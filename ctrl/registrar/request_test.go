@@ -60,6 +60,19 @@ func TestThe200CarriesTheDate(t *testing.T) {
 	}
 }
 
+func TestALoweredLimitLetsRefreshesPass(t *testing.T) {
+	three := contact("<sip:a@h>", "<sip:b@h>", "<sip:c@h>")
+	current := Process(epoch, register(t, "c", 1, three...), phone, vip, aor, nil, limits).Bindings
+	lower := limits
+	lower.MaxContacts = 2
+	for line, code := range map[string]int{"<sip:a@h>": 200, "<sip:a@h>;expires=0": 200, "<sip:d@h>": 403} {
+		out := Process(epoch, register(t, "c", 2, contact(line)...), phone, vip, aor, current, lower)
+		if out.Code != code {
+			t.Errorf("%s: answer %d, want %d", line, out.Code, code)
+		}
+	}
+}
+
 func TestQIsReadAndWritten(t *testing.T) {
 	for in, want := range map[string]string{
 		"1": "1", "1.000": "1", "1.": "1", "0": "0", "0.0": "0", "0.5": "0.5", ".5": "0.5",

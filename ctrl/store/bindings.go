@@ -39,7 +39,7 @@ func (s *Store) applyChange(c *location.Change) error {
 
 // pageSize is how many bindings are read at a time, so that neither memory nor
 // the writes that wait meanwhile add up.
-const pageSize = 4096
+const pageSize = 1024
 
 // Bindings gives all bindings on disk, expired ones included, and ends after the
 // first error.

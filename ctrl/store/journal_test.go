@@ -175,6 +175,31 @@ func TestTheJournalIsBounded(t *testing.T) {
 	wg.Wait()
 }
 
+// More than one group holds must not wait for the next submission to be written.
+func TestTheRestOfALargeGroupIsWrittenToo(t *testing.T) {
+	s, _ := newStore(t)
+	gate, started := make(chan struct{}), make(chan struct{})
+	left := make(chan struct{}, maxBatch+2)
+	done := func(error) { left <- struct{}{} }
+	if err := s.journal.submit(write{func() error { close(started); <-gate; return nil }, done}); err != nil {
+		t.Fatal(err)
+	}
+	<-started
+	for range maxBatch + 1 {
+		if err := s.journal.submit(write{func() error { return nil }, done}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(gate)
+	for n := range maxBatch + 2 {
+		select {
+		case <-left:
+		case <-time.After(10 * time.Second):
+			t.Fatalf("%d of %d written, the rest is forgotten", n, maxBatch+2)
+		}
+	}
+}
+
 func TestCloseWritesWhatIsWaiting(t *testing.T) {
 	s, loc := newStore(t)
 	const n = 500

@@ -106,7 +106,8 @@ func report(ours, theirs []turn) {
 	fmt.Println(`
 sipsteer's message: run time of the XDP program (BPF statistics) over its runs; what the driver adds to forward a frame
 is not in it. The dispatcher's: user and system time of its processes over the messages they forwarded. sipsteer's call
-includes authentication twice (407, then the answer) and the hand-over; the dispatcher's has neither.`)
+includes the digest challenge and the hand-over, the dispatcher's neither. Between two messages other programs run, so both
+meet cold caches: a flood of packets costs either of them several times less a packet.`)
 }
 
 func median(turns []turn, of func(turn) time.Duration) time.Duration {

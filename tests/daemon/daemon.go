@@ -132,7 +132,7 @@ func (d *Daemon) StartAs(uid uint32) error {
 			return nil
 		}
 		if !proc.Running() || time.Now().After(deadline) {
-			return fmt.Errorf("sipsteer does not come up: %w\n%s", err, proc.Output())
+			return fmt.Errorf("sipsteer does not come up (%s): %w\n%s", proc.State(), err, proc.Output())
 		}
 		time.Sleep(50 * time.Millisecond)
 	}

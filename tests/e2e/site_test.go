@@ -132,11 +132,3 @@ func (s *site) call(vip netip.AddrPort, c calls) (caller, callee sipp.Stats) {
 	callee = s.passed(b, c.n)
 	return caller, callee
 }
-
-// write puts a file into the site's folder and returns its path.
-func (s *site) write(name, text string) string {
-	s.Helper()
-	path := s.dir + "/" + name
-	s.must(os.WriteFile(path, []byte(text), 0o600))
-	return path
-}

@@ -53,10 +53,10 @@ func TestCallsThroughWorkersOnOtherHosts(t *testing.T) {
 			telephones(s, b, c.vip)
 			before := b.settled()
 			// Kamailio's children overtake each other, so the answer waits for the ringing to be through.
-			s.call(c.vip, calls{call: "call", answer: "answer", n: c.n, rate: 100, rings: 100 * time.Millisecond})
+			caller, callee := s.call(c.vip, calls{call: "call", answer: "answer", n: c.n, rate: 100, rings: 100 * time.Millisecond})
 			after := b.settled()
 			if c.mode != "off" {
-				checkSteering(s, before, after, c.n)
+				checkSteering(s, round{before, after, c.n, caller.Retransmissions + callee.Retransmissions})
 			}
 			checkShares(s, after.Workers, 0.30, 0.70)
 		})
@@ -87,9 +87,9 @@ func TestAWorkerIsNoOpenRelay(t *testing.T) {
 	s.must(outsider.Route(vip4.Addr(), s.w1.Addr4()))
 	victim := s.wire(s.ub, 5060, vip4)
 	w := s.wire(outsider, 5060, vip4)
-	const text = "%s sip:bob@10.66.0.12:5060 SIP/2.0\nVia: SIP/2.0/UDP $LOCAL;branch=z9hG4bK$ID;rport\nMax-Forwards: 70\n" +
-		"From: <sip:a@example.com>;tag=1\nTo: <sip:b@example.com>%s\nCall-ID: $ID\nCSeq: 1 %[1]s\n" +
-		"Contact: <sip:a@$LOCAL>\n%sContent-Length: 0\n\n"
+	const text = "%[1]s sip:bob@10.66.0.12:5060 SIP/2.0\nVia: SIP/2.0/UDP $LOCAL;branch=z9hG4bK$ID;rport\nMax-Forwards: 70\n" +
+		"From: <sip:a@example.com>;tag=1\nTo: <sip:b@example.com>%[2]s\nCall-ID: $ID\nCSeq: 1 %[1]s\n" +
+		"Contact: <sip:a@$LOCAL>\n%[3]sContent-Length: 0\n\n"
 	forged := "X-Sipsteer-Cookie: forged\nX-Sipsteer-Ticket: forged\n"
 	routed := "Route: <sip:192.0.2.10:5060;lr;ss=forged;st=forged>\n"
 	for _, c := range []struct{ name, method, tag, extra string }{

@@ -108,11 +108,19 @@ func (p *Process) Running() bool {
 	}
 }
 
+// State says in words whether the process runs, or how it ended.
+func (p *Process) State() string {
+	if p.Running() {
+		return "running"
+	}
+	return p.cmd.ProcessState.String()
+}
+
 // PID returns the process id, which is also the id of its process group.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
 // Signal sends a signal to the process alone.
-func (p *Process) Signal(sig syscall.Signal) error {
+func (p *Process) Signal(sig os.Signal) error {
 	if err := p.cmd.Process.Signal(sig); err != nil {
 		return fmt.Errorf("signalling %s: %w", p.name, err)
 	}

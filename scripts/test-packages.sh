@@ -5,7 +5,7 @@
 set -eu
 
 packages='clang-19 llvm-19 clang-format-19 shellcheck
-	sip-tester kamailio baresip-core
+	sip-tester kamailio baresip-core sipsak
 	iproute2 ethtool ca-certificates'
 
 if ! command -v dpkg-query >/dev/null; then

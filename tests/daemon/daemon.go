@@ -17,7 +17,7 @@ import (
 	"github.com/sipsteer/sipsteer/tests/netns"
 )
 
-// Settings fill the config file. Zero values stand for native mode, two local workers, MD5, and folders that no other
+// Settings fill the config file. Zero values stand for native mode, two local workers, the default algorithms, and folders that no other
 // daemon uses.
 type Settings struct {
 	Mode       string
@@ -46,7 +46,9 @@ workers:
 {{- range .Workers}}
   - {name: {{.Name}}, forward: {{.Forward}}{{if .Address}}, address: {{.Address}}{{end}}}
 {{- end}}
+{{- if .Algorithms}}
 auth: {algorithms: [{{.Algorithms}}]}
+{{- end}}
 {{- if .Secret}}
 secret_file: {{.Secret}}
 {{- end}}
@@ -95,9 +97,6 @@ func (s *Settings) fill(work string) {
 	}
 	if s.Workers == nil {
 		s.Workers = []Worker{{Name: "w1", Forward: "local"}, {Name: "w2", Forward: "local"}}
-	}
-	if s.Algorithms == "" {
-		s.Algorithms = "MD5" // SIPp and baresip understand no other
 	}
 	if s.State == "" {
 		s.State = work

@@ -106,16 +106,12 @@ func appendTo(dst []byte, h *Header, code int, toTag string) []byte {
 }
 
 // Answerable tells whether a request that Parse or Validate refused carries what
-// an answer needs: Via, From, To, Call-ID and CSeq. An ACK is never answered.
+// its sender knows the answer by: a usable Via and a CSeq (RFC 3261 §17.1.3). An
+// ACK is never answered.
 func Answerable(m *Message) bool {
 	if !m.IsRequest() || len(m.Method) == 0 || m.Is("ACK") {
 		return false
 	}
-	for _, id := range [...]HeaderID{HCallID, HFrom, HTo, HCSeq, HVia} {
-		if m.Get(id) == nil {
-			return false
-		}
-	}
 	_, err := ParseVia(m.First(HVia))
-	return err == nil
+	return err == nil && m.Get(HCSeq) != nil
 }

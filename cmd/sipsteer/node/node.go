@@ -61,7 +61,8 @@ type Node struct {
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 	failed  chan error
-	undo    []func() error
+	stops   []func() error // end what runs
+	undo    []func() error // give back what it used
 }
 
 // Start brings everything up in an order in which a failure leaves nothing
@@ -111,16 +112,20 @@ func (n *Node) Wait(ctx context.Context) error {
 func (n *Node) Close(detach bool) error {
 	n.cancel()
 	var errs []error
+	for _, stop := range n.stops {
+		errs = append(errs, stop())
+	}
+	n.running.Wait()
 	if detach && n.table != nil {
 		errs = append(errs, n.table.detach())
 	}
 	for i := len(n.undo) - 1; i >= 0; i-- {
 		errs = append(errs, n.undo[i]())
 	}
-	n.running.Wait()
 	return errors.Join(errs...)
 }
 
+func (n *Node) onStop(f func() error)  { n.stops = append(n.stops, f) }
 func (n *Node) onClose(f func() error) { n.undo = append(n.undo, f) }
 
 // receive starts a reader on each service socket.

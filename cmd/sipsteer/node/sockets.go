@@ -25,7 +25,7 @@ func (n *Node) openSockets(context.Context) error {
 			if err != nil {
 				return err
 			}
-			n.onClose(sock.Close)
+			n.onStop(sock.Close)
 			n.sockets.by[l.Addr] = sock
 			n.sockets.order = append(n.sockets.order, l.Addr)
 		}

@@ -147,7 +147,7 @@ func (n *Node) openLocal(ctx context.Context, s *service, w *worker) error {
 		}
 	}
 	for _, sock := range own {
-		n.onClose(sock.Close)
+		n.onStop(sock.Close)
 		w.ports = append(w.ports, sock.Local())
 	}
 	p, err := proxy.New(proxy.Config{

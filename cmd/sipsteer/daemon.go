@@ -8,7 +8,6 @@ import (
 
 	"github.com/sipsteer/sipsteer/cmd/sipsteer/node"
 	"github.com/sipsteer/sipsteer/ctrl/config"
-	"github.com/sipsteer/sipsteer/userspace/datapath"
 )
 
 // runDaemon runs everything until ctx ends; keepAttached(ctx) then says whether
@@ -37,5 +36,5 @@ func runDaemon(ctx context.Context, cfg *config.Config, o runOptions) error {
 
 // detachDatapath removes the XDP program and the pinned maps that cfg names.
 func detachDatapath(_ context.Context, cfg *config.Config) error {
-	return datapath.Remove(node.PinPath(cfg))
+	return node.Detach(cfg)
 }

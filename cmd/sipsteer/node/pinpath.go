@@ -9,7 +9,18 @@ import (
 	"syscall"
 
 	"github.com/sipsteer/sipsteer/ctrl/config"
+	"github.com/sipsteer/sipsteer/userspace/datapath"
 )
+
+// pinRoot holds the directories of nodes whose config names none.
+const pinRoot = "/sys/fs/bpf/sipsteer"
+
+// Detach removes what a daemon that is gone left attached and pinned.
+func Detach(cfg *config.Config) error {
+	err := datapath.Remove(PinPath(cfg))
+	_ = os.Remove(pinRoot) // stays while another node has pins there
+	return err
+}
 
 // PinPath is the directory for pinned maps and links: the config's, or one by the
 // node's name. The bpf file system is shared by all network namespaces while
@@ -19,7 +30,7 @@ func PinPath(cfg *config.Config) string {
 		return cfg.Datapath.BPFFS
 	}
 	// The bpf file system allows no dots in names.
-	path := "/sys/fs/bpf/sipsteer/" + strings.ReplaceAll(cfg.Node, ".", "_")
+	path := pinRoot + "/" + strings.ReplaceAll(cfg.Node, ".", "_")
 	mine, ok := namespace("/proc/self/ns/net")
 	if first, okFirst := namespace("/proc/1/ns/net"); ok && okFirst && mine != first {
 		path += fmt.Sprintf("-ns%d", mine)

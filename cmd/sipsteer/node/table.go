@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"os"
 
 	"github.com/sipsteer/sipsteer/ctrl/chain"
 	"github.com/sipsteer/sipsteer/ctrl/config"
@@ -103,10 +104,14 @@ func (k *kernelTable) setWorker(id uint32, w steer.Worker) error {
 func (k *kernelTable) setServices(s map[netip.AddrPort]steer.Service) error {
 	return k.ReplaceServices(s)
 }
-func (k *kernelTable) detach() error { return k.Detach() }
-func (k *kernelTable) close() error  { return k.Close() }
-func (k *kernelTable) mode() string  { return k.Mode() }
-func (k *kernelTable) kernel() bool  { return true }
+func (k *kernelTable) detach() error {
+	err := k.Detach()
+	_ = os.Remove(pinRoot) // stays while another node has pins there
+	return err
+}
+func (k *kernelTable) close() error { return k.Close() }
+func (k *kernelTable) mode() string { return k.Mode() }
+func (k *kernelTable) kernel() bool { return true }
 func (k *kernelTable) counters() (map[steer.Outcome]uint64, error) {
 	return k.Counters()
 }

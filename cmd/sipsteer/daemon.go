@@ -29,7 +29,7 @@ func runDaemon(ctx context.Context, cfg *config.Config, o runOptions) error {
 	err = n.Wait(ctx)
 	keep := err != nil || keepAttached(ctx)
 	if keep && n.Mode() != config.ModeOff {
-		o.Log.Info("stopping; XDP stays attached and calls go on; `sipsteer detach` removes it")
+		o.Log.Info("stopping; XDP stays attached as long as its pins stand; `sipsteer detach` removes it", "pins", node.PinPath(cfg))
 	}
 	return errors.Join(err, n.Close(!keep))
 }

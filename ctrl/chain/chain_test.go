@@ -304,6 +304,42 @@ func TestLoopThroughAnotherProxyIsSeen(t *testing.T) {
 	}
 }
 
+func TestRepeatedRefusalIsTheSameRefusal(t *testing.T) {
+	f := newFixture(t, 100)
+	r := request{auth: "alice", uri: "sip:nobody@example.com"}
+	f.from(alice, r.String())
+	r.cseq = 2
+	raw := f.sign(r, 407)
+	if first, second := f.from(alice, raw), f.from(alice, raw); first != 404 || second != 404 {
+		t.Fatalf("answered %d, then %d; want 404 twice", first, second)
+	}
+}
+
+func TestAssertedIdentitiesOfPhonesAreRemoved(t *testing.T) {
+	f := newFixture(t, 100)
+	f.register("bob", "<sip:bob@198.51.100.8>", bob)
+	f.signed(alice, request{auth: "alice", extra: "p-asserted-identity: <sip:ceo@example.com>\r\nP-Preferred-Identity: <sip:alice@example.com>\r\n"})
+	if len(f.delivered) != 1 || bytes.Contains(f.delivered[0].Data, []byte("ceo@")) || !bytes.Contains(f.delivered[0].Data, []byte("P-Preferred-Identity")) {
+		t.Fatal("an asserted identity of a phone was handed over")
+	}
+}
+
+func TestACallIDOfAnotherServiceIsLeftAlone(t *testing.T) {
+	f := newFixture(t, 100)
+	f.register("bob", "<sip:bob@198.51.100.8>", bob)
+	key := f.Secret.Key([]byte("c1@198.51.100.7"))
+	standing := steer.Pin{Worker: 7, Service: 9, State: steer.StateEarly, Method: steer.MethodInvite}
+	if err := f.pins.Put(key, standing); err != nil {
+		t.Fatal(err)
+	}
+	if code := f.signed(alice, request{auth: "alice"}); code != 482 {
+		t.Fatalf("answered %d, want 482", code)
+	}
+	if pin, _ := f.pins.Get(key); pin != standing {
+		t.Fatalf("the pin of the other service became %+v", pin)
+	}
+}
+
 func TestNoise(t *testing.T) {
 	f := newFixture(t, 100)
 	for _, raw := range []string{"", "\r\n\r\n", "\x00\x00\x00\x00", "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "\x16\x03\x01garbage", strings.Repeat("A", 60000)} {

@@ -51,6 +51,7 @@ func (h *Handler) rewrite(worker uint32, realm string, ownRoutes int, t routeTar
 	e.Replace(m.RequestURI, []byte(t.RequestURI))
 	e.PopFirst(m, sip.HRoute, ownRoutes)
 	h.dropMarks()
+	h.dropIdentities()
 	for i := range m.Headers {
 		if f := &m.Headers[i]; f.ID == sip.HProxyAuthorization && h.Auth.InRealm(f.Value, realm) {
 			e.Delete(f.Line)
@@ -68,6 +69,17 @@ func (h *Handler) rewrite(worker uint32, realm string, ownRoutes int, t routeTar
 func (h *Handler) dropMarks() {
 	h.edit.DeleteAll(&h.msg, sip.HCookie)
 	h.edit.DeleteAll(&h.msg, sip.HTicket)
+}
+
+// dropIdentities removes the identities that only a trusted element may assert;
+// a phone is none (RFC 3325 §5 and §9.1).
+func (h *Handler) dropIdentities() {
+	for i := range h.msg.Headers {
+		f := &h.msg.Headers[i]
+		if sip.EqualFold(f.Name, "P-Asserted-Identity") || sip.EqualFold(f.Name, "Remote-Party-ID") {
+			h.edit.Delete(f.Line)
+		}
+	}
 }
 
 // headerEnd is the offset behind the last header field.

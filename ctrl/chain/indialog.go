@@ -81,7 +81,9 @@ func (h *Handler) takeUp(d transport.Datagram, judged steer.Message, worker uint
 		}
 	}
 	s := h.start(worker)
-	s.Method = steer.MethodInvite // whatever in-dialog request comes first
+	if s.Method == steer.MethodOther {
+		s.Method = steer.MethodInvite // of a subscription only a refresh could tell
+	}
 	if h.Dialogs.Repin(key, s) != nil {
 		return false
 	}

@@ -106,10 +106,10 @@ func (h *Handler) register(d transport.Datagram, tx steer.Key, realm string, loc
 	aor, own := h.Domains.AOR(&to.URI)
 	switch {
 	case !own:
-		h.answer(d, 404, "Not Found")
+		h.conclude(d, tx, &sip.Error{Code: 404, Reason: "Not Found"})
 		return
 	case aor != user:
-		h.answer(d, 403, "Not Your Address of Record")
+		h.conclude(d, tx, &sip.Error{Code: 403, Reason: "Not Your Address of Record"})
 		return
 	}
 	h.seen.put(tx, &fate{}, h.Now()) // repeated before the store is done: wait
@@ -162,15 +162,23 @@ func (h *Handler) forward(d transport.Datagram, tx steer.Key, u *sip.URI, ownRou
 		return
 	}
 	if !h.mayUse(user, &from.URI) {
-		h.answer(d, 403, "From Is Not Your Address")
+		h.conclude(d, tx, &sip.Error{Code: 403, Reason: "From Is Not Your Address"})
 		return
 	}
 	targets, err := h.Router.Route(u, h.Now())
 	if err != nil {
-		h.refuse(d, err)
+		h.conclude(d, tx, err)
 		return
 	}
 	h.handOver(d, tx, realm, ownRoutes, targets[0])
+}
+
+// conclude answers a request whose sender has proved itself and remembers the
+// answer: judging the repeated request again would refuse its nonce as used.
+func (h *Handler) conclude(d transport.Datagram, tx steer.Key, err error) {
+	fault := &sip.Error{Code: 500, Reason: "Server Internal Error"}
+	_ = errors.As(err, &fault)
+	h.seen.put(tx, &fate{answer: bytes.Clone(h.answer(d, fault.Code, fault.Reason))}, h.Now())
 }
 
 // realmOf is the realm in which a caller must prove itself: that of its From
@@ -222,7 +230,12 @@ func (h *Handler) loopKey() steer.Key {
 // handOver chooses the worker, writes the pin, and only then lets the request go.
 func (h *Handler) handOver(d transport.Datagram, tx steer.Key, realm string, ownRoutes int, t routeTarget) {
 	key := h.Secret.Key(h.msg.CallID())
-	worker, ok := h.Dialogs.Worker(key)
+	worker, service, ok := h.Dialogs.Holder(key)
+	if ok && service != h.Service {
+		// One pin a Call-ID: the call that stands is not to be disturbed.
+		h.conclude(d, tx, &sip.Error{Code: 482, Reason: "Call-ID Is in Use at Another Service"})
+		return
+	}
 	if !ok || !h.Pool.Reachable(worker) {
 		if worker, ok = h.Pool.Choose(key); !ok {
 			h.answer(d, 503, "No Worker Available", "Retry-After: 5\r\n")

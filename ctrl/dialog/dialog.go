@@ -8,6 +8,7 @@ package dialog
 import (
 	"encoding/hex"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/sipsteer/sipsteer/userspace/steer"
@@ -44,6 +45,9 @@ type Timeouts struct {
 
 // Dialogs is the control plane's view of the pins. It is safe for concurrent use.
 type Dialogs struct {
+	// mu keeps a sweep from deleting a pin that is just being written anew. No
+	// packet waits for it.
+	mu       sync.Mutex
 	pins     Pins
 	calls    Calls
 	timeouts Timeouts
@@ -68,6 +72,8 @@ type Start struct {
 // confirmed one nothing changes, whatever else comes under its Call-ID; an early
 // one follows a new attempt (RFC 3261 §22.2: same Call-ID, higher CSeq).
 func (d *Dialogs) Pin(key steer.Key, s Start) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if old, ok := d.pins.Get(key); ok && keeps(old, s) {
 		return nil
 	}
@@ -96,10 +102,19 @@ func keeps(old steer.Pin, s Start) bool {
 	return false
 }
 
-// Repin writes a pin for a dialog that stands but lost its own, as after a
-// failover.
+// Repin writes a pin for a dialog that stands but lost its own or its worker, as
+// after a failover. What a pin that stands has recorded stays.
 func (d *Dialogs) Repin(key steer.Key, s Start) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	now := d.clock()
+	if old, ok := d.pins.Get(key); ok {
+		old.Worker, old.SeenNS = s.Worker, now
+		if err := d.pins.Put(key, old); err != nil {
+			return fmt.Errorf("moving the call: %w", err)
+		}
+		return nil
+	}
 	if err := d.calls.PutCall(key, s.Call); err != nil {
 		return fmt.Errorf("recording the call: %w", err)
 	}
@@ -114,10 +129,11 @@ func (d *Dialogs) Repin(key steer.Key, s Start) error {
 	return nil
 }
 
-// Worker is the worker that has the call, if it is pinned.
-func (d *Dialogs) Worker(key steer.Key) (id uint32, ok bool) {
+// Holder is the worker and the service that have the call, if it is pinned and
+// has not ended.
+func (d *Dialogs) Holder(key steer.Key) (worker uint32, service uint16, ok bool) {
 	p, ok := d.pins.Get(key)
-	return p.Worker, ok
+	return p.Worker, p.Service, ok && p.State != steer.StateEnded
 }
 
 // Sweep removes the pins whose time is over and tells how many.
@@ -131,10 +147,7 @@ func (d *Dialogs) Sweep() (removed int, err error) {
 		return true
 	})
 	for _, k := range old {
-		// The walk takes a while; a packet may have come meanwhile.
-		if p, ok := d.pins.Get(k); ok && d.expired(p, d.clock()) {
-			d.pins.Delete(k)
-			d.calls.DeleteCall(k)
+		if d.remove(k) {
 			removed++
 		}
 	}
@@ -142,6 +155,19 @@ func (d *Dialogs) Sweep() (removed int, err error) {
 		return removed, fmt.Errorf("sweeping pins: %w", err)
 	}
 	return removed, nil
+}
+
+// remove deletes a pin unless a packet or a new attempt came since it was read.
+func (d *Dialogs) remove(k steer.Key) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	p, ok := d.pins.Get(k)
+	if !ok || !d.expired(p, d.clock()) {
+		return false
+	}
+	d.pins.Delete(k)
+	d.calls.DeleteCall(k)
+	return true
 }
 
 func (d *Dialogs) expired(p steer.Pin, now uint64) bool {

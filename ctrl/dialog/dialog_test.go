@@ -57,7 +57,7 @@ func TestPinsExpireByState(t *testing.T) {
 			if n, err := f.Sweep(); n != 1 || err != nil {
 				t.Fatalf("swept %d (%v) after its time", n, err)
 			}
-			if _, ok := f.Worker(key); ok {
+			if _, ok := f.pins.Get(key); ok {
 				t.Fatal("the pin still stands")
 			}
 		})
@@ -108,8 +108,26 @@ func TestFullTableIsSaidAndLeavesNothing(t *testing.T) {
 	if _, ok := f.calls.GetCall(steer.Key{2}); ok {
 		t.Fatal("the record of a call that was not pinned stays")
 	}
-	if _, ok := f.Worker(steer.Key{1}); !ok {
+	if _, ok := f.pins.Get(steer.Key{1}); !ok {
 		t.Fatal("the call that stood was lost")
+	}
+}
+
+func TestRepinKeepsTheRecord(t *testing.T) {
+	f := newFixture(10)
+	key := steer.Key{1}
+	if err := f.Pin(key, invite); err != nil {
+		t.Fatal(err)
+	}
+	f.pins.Note(key, steer.Message{Status: 200, CSeq: 2, CSeqMethod: steer.MethodInvite})
+	before, _ := f.pins.Get(key)
+	f.pass(time.Minute)
+	if err := f.Repin(key, Start{Worker: 8, Method: steer.MethodInvite, CSeq: 9}); err != nil {
+		t.Fatal(err)
+	}
+	before.Worker, before.SeenNS = 8, f.now
+	if got, _ := f.pins.Get(key); got != before {
+		t.Fatalf("moved as %+v, want %+v", got, before)
 	}
 }
 

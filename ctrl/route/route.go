@@ -56,7 +56,8 @@ var (
 // answers the request: 403 foreign, 404 no such user, 416 scheme, 480 not
 // registered or not reachable, 482 a contact that is this service itself.
 func (r *Router) Route(u *sip.URI, now time.Time) ([]Target, error) {
-	if !u.IsSIP() && !sip.EqualFold(u.Scheme, "tel") {
+	// sips asks for TLS on every hop (RFC 3261 §26.2.2), which there is not.
+	if !sip.EqualFold(u.Scheme, "sip") && !sip.EqualFold(u.Scheme, "tel") {
 		return nil, errScheme
 	}
 	if _, own := r.domains.Realm(u); !own {

@@ -62,7 +62,7 @@ func TestRoute(t *testing.T) {
 		{"sip:alice@example.com", "sip:alice@198.51.100.7:5062", 0},
 		{"sip:alice@EXAMPLE.com:5060;user=phone", "sip:alice@198.51.100.7:5062", 0},
 		{"sip:%61lice@example.com.", "sip:alice@198.51.100.7:5062", 0},
-		{"sips:alice@example.com", "sip:alice@198.51.100.7:5062", 0},
+		{"sips:alice@example.com", "", 416},
 		{"sip:alice@192.0.2.10", "sip:alice@198.51.100.7:5062", 0},
 		{"sip:alice@[2001:db8:0::10]:5060", "sip:alice@198.51.100.7:5062", 0},
 		{"sip:alice@example.org", "sip:alice@203.0.113.7", 0},

@@ -24,7 +24,8 @@ const linkPrefix = "link_"
 type pinnedLink struct {
 	link     link.Link
 	path     string        // "" when it is not pinned
-	previous *ebpf.Program // what the link ran before, while that may have to come back
+	taken    bool          // an earlier daemon attached it
+	previous *ebpf.Program // what it ran then, while that may have to come back; nil where it may not be opened
 }
 
 // linkFile names the pin of an interface's link. The bpf file system allows no dots in names.
@@ -55,7 +56,19 @@ func (d *Datapath) Attach() error {
 		d.links[name] = pinnedLink{link: l.link, path: l.path}
 	}
 	d.attached = d.attached || len(done) > 0
-	return nil
+	return d.releaseOthers()
+}
+
+// releaseOthers detaches from interfaces that an earlier daemon was attached to and this one is not to be.
+func (d *Datapath) releaseOthers() error {
+	if d.cfg.PinPath == "" {
+		return nil
+	}
+	wanted := map[string]bool{}
+	for _, l := range d.links {
+		wanted[l.path] = true
+	}
+	return removeLinks(d.cfg.PinPath, func(path string) bool { return !wanted[path] })
 }
 
 func (d *Datapath) attachOne(name string) (pinnedLink, error) {
@@ -76,7 +89,7 @@ func (d *Datapath) attachOne(name string) (pinnedLink, error) {
 		}
 		if old != nil {
 			previous, err := replaceProgram(old, d.objs.Sipsteer)
-			return pinnedLink{old, path, previous}, err
+			return pinnedLink{old, path, true, previous}, err
 		}
 	}
 	l, err := attachNew(d.objs.Sipsteer, dev, d.cfg.Mode)
@@ -132,7 +145,9 @@ func replaceProgram(l link.Link, prog *ebpf.Program) (previous *ebpf.Program, er
 	if err != nil {
 		return nil, fmt.Errorf("reading the link: %w", err)
 	}
-	if previous, err = ebpf.NewProgramFromID(info.Program); err != nil {
+	// Opening a program by its number takes CAP_SYS_ADMIN, which a daemon does well without.
+	previous, err = ebpf.NewProgramFromID(info.Program)
+	if err != nil && !errors.Is(err, syscall.EPERM) {
 		return nil, hint("opening the program in use", err)
 	}
 	if err := l.Update(prog); err != nil {
@@ -143,11 +158,13 @@ func replaceProgram(l link.Link, prog *ebpf.Program) (previous *ebpf.Program, er
 
 // undo leaves the interface as it was before attachOne.
 func (p pinnedLink) undo() {
-	if p.previous == nil {
+	if !p.taken {
 		p.remove()
 		return
 	}
-	_ = p.link.Update(p.previous)
+	if p.previous != nil { // else the new program stays: it runs on the same maps
+		_ = p.link.Update(p.previous)
+	}
 	p.forgetPrevious()
 	_ = p.link.Close()
 }
@@ -268,23 +285,31 @@ func Remove(pinPath string) error {
 }
 
 func removeAll(pinPath string) error {
+	if err := removeLinks(pinPath, func(string) bool { return true }); err != nil {
+		return err
+	}
+	if err := os.RemoveAll(pinPath); err != nil {
+		return fmt.Errorf("removing the pinned maps: %w", err)
+	}
+	return nil
+}
+
+// removeLinks detaches the links pinned in a directory that are chosen by path.
+func removeLinks(pinPath string, chosen func(path string) bool) error {
 	entries, err := os.ReadDir(pinPath)
 	if err != nil {
 		return hint("reading "+pinPath, err)
 	}
 	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), linkPrefix) {
+		path := filepath.Join(pinPath, e.Name())
+		if !strings.HasPrefix(e.Name(), linkPrefix) || !chosen(path) {
 			continue
 		}
-		path := filepath.Join(pinPath, e.Name())
 		l, err := link.LoadPinnedLink(path, nil)
 		if err != nil {
 			return hint("opening the pinned link "+path, err)
 		}
 		pinnedLink{link: l, path: path}.remove()
-	}
-	if err := os.RemoveAll(pinPath); err != nil {
-		return fmt.Errorf("removing the pinned maps: %w", err)
 	}
 	return nil
 }

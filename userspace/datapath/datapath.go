@@ -113,6 +113,9 @@ func (d *Datapath) load() error {
 	return nil
 }
 
+// Fresh tells whether this Open made the directory for pinned objects: no earlier daemon left pins there.
+func (d *Datapath) Fresh() bool { return d.fresh }
+
 // Pins returns the table of pins.
 func (d *Datapath) Pins() *Pins { return d.pins }
 

@@ -54,14 +54,18 @@ func fromC(p *bpf.SteerPin) steer.Pin {
 
 // Put adds a pin or replaces it. The error wraps steer.ErrFull when the table is full.
 func (t *Pins) Put(k steer.Key, p steer.Pin) error {
-	err := t.pins.Put(bpf.SteerPinKey{Hash: k}, toC(p))
-	if errors.Is(err, syscall.E2BIG) || errors.Is(err, syscall.ENOMEM) {
-		return fmt.Errorf("pinning: %w", steer.ErrFull)
+	return full("pinning", t.pins.Put(bpf.SteerPinKey{Hash: k}, toC(p)))
+}
+
+// full names what the kernel says when a table has no room.
+func full(doing string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, syscall.E2BIG), errors.Is(err, syscall.ENOMEM):
+		err = steer.ErrFull
 	}
-	if err != nil {
-		return fmt.Errorf("pinning: %w", err)
-	}
-	return nil
+	return fmt.Errorf("%s: %w", doing, err)
 }
 
 // Get returns the pin of a key.
@@ -123,16 +127,18 @@ func (t *Pins) Each(fn func(steer.Key, steer.Pin) bool) error {
 	}
 }
 
-// PutCall keeps the names of a call beside its pin.
+// PutCall keeps the names of a call beside its pin. The error wraps steer.ErrFull when the table is full.
 func (t *Pins) PutCall(k steer.Key, c CallInfo) error {
 	var v bpf.SteerCallInfo
 	copy(v.CallId[:], c.CallID)
 	copy(v.From[:], c.From)
 	copy(v.To[:], c.To)
-	if err := t.calls.Put(bpf.SteerPinKey{Hash: k}, v); err != nil {
-		return fmt.Errorf("keeping the names of a call: %w", err)
-	}
-	return nil
+	return full("keeping the names of a call", t.calls.Put(bpf.SteerPinKey{Hash: k}, v))
+}
+
+// DeleteCall removes the names of a call, if there are any.
+func (t *Pins) DeleteCall(k steer.Key) {
+	_ = t.calls.Delete(bpf.SteerPinKey{Hash: k})
 }
 
 // GetCall returns the names of a call.

@@ -16,6 +16,9 @@ import (
 const (
 	// pokeEvery is how often a next hop is looked at again without an event.
 	pokeEvery = time.Second
+	// settle is how long a worker may take to be found before it is said to be
+	// gone: what an earlier daemon knew of it stands that long.
+	settle = time.Second
 	// usable are the neighbour states in which the kernel itself would send.
 	usable = netlink.NUD_REACHABLE | netlink.NUD_STALE | netlink.NUD_DELAY |
 		netlink.NUD_PROBE | netlink.NUD_PERMANENT | netlink.NUD_NOARP
@@ -78,24 +81,24 @@ func poke(addr netip.Addr) {
 	_ = conn.Close()
 }
 
-// Watch keeps the next hop to addr current until ctx ends: it calls set at once
-// and whenever the hop changes, with nil while there is none.
+// Watch keeps the next hop to addr current until ctx ends: it calls set when the
+// hop is found or has not been after a second, and whenever it changes, with nil
+// while there is none.
 func Watch(ctx context.Context, addr netip.Addr, set func(*Hop)) {
 	var last *Hop
-	first := true
+	first, begun := true, time.Now()
 	tick := time.NewTicker(pokeEvery)
 	defer tick.Stop()
 	for {
 		hop, err := ResolveHop(addr)
 		switch {
-		case err != nil && (last != nil || first):
-			last = nil
+		case err != nil && (last != nil || first && time.Since(begun) > settle):
+			last, first = nil, false
 			set(nil)
 		case err == nil && (last == nil || *last != hop):
-			last = &hop
+			last, first = &hop, false
 			set(last)
 		}
-		first = false
 		poke(addr)
 		wait := tick.C
 		if last == nil {

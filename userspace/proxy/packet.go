@@ -43,6 +43,10 @@ func (c *Core) open(p *packet) {
 	via, _ := sip.ParseVia(p.via)
 	p.branch = via.Branch()
 	p.reply, _ = via.Target()
+	if m.IsRequest() {
+		// Only the port is the sender's to choose.
+		p.reply = netip.AddrPortFrom(p.source.Addr().Unmap(), p.reply.Port())
+	}
 }
 
 // is tells whether the message is a request with that method, or answers one.

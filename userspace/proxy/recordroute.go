@@ -135,7 +135,7 @@ func (c *Core) matchProven(p *packet) func([]byte, *sip.URI) bool {
 			return bytes.Equal(found, st)
 		}
 		ss, _ := u.Params.Get("ss")
-		if _, ok := c.cfg.Signer.VerifyCookie(string(ss), p.callID, c.wall); !ok {
+		if !c.cfg.Signer.OwnCookie(string(ss), p.callID) {
 			return false
 		}
 		hop := contact

@@ -83,7 +83,7 @@ func (c *Core) inDialog(p *packet, h *hop, unreachable refusal) refusal {
 	if len(h.cookie) == 0 {
 		return refusal{refusedDialog, 481, "Call/Transaction Does Not Exist", ""}
 	}
-	if _, ok := c.cfg.Signer.VerifyCookie(string(h.cookie), p.callID, c.wall); !ok {
+	if !c.cfg.Signer.OwnCookie(string(h.cookie), p.callID) {
 		return refusal{refusedDialog, 481, "Call/Transaction Does Not Exist", ""}
 	}
 	if unreachable.code != 0 {

@@ -21,7 +21,7 @@ func (c *Core) response(p *packet) {
 	switch {
 	case ct == nil:
 		c.stray(p)
-	case ct.server != nil && ct.server.machine.State() == txn.Terminated:
+	case ct.server != nil && ct.server.machine.State() == txn.Terminated && p.m.Status/100 == 2:
 		c.stray(p) // a 2xx so late that its INVITE is forgotten
 	default:
 		c.matched(p, ct)

@@ -148,6 +148,10 @@ func (c *Core) leaveFrom(p *packet, h *hop) refusal {
 	if a.IsUnspecified() || a.IsMulticast() || a == broadcast {
 		return refusal{refusedTransport, 502, "Next Hop Is Not A Host", ""}
 	}
+	if a.IsLoopback() && !c.cfg.Listen[p.local].Addr().IsLoopback() {
+		// Nobody on the network is there: it would be aimed at this host's own.
+		return refusal{refusedTransport, 502, "Next Hop Is Not A Host", ""}
+	}
 	if c.isListen(h.dest) {
 		return refusal{refusedLoop, 482, "Loop Detected", ""}
 	}

@@ -78,12 +78,12 @@ func TestInDialogRequestsGoToThePartiesAlone(t *testing.T) {
 	}
 }
 
-func TestCookiesAge(t *testing.T) {
+func TestLongCallsEndAsShortOnes(t *testing.T) {
 	n := newNetwork(t)
 	_, ok := n.call()
 	n.advance(25 * time.Hour)
 	n.in(alice, ok.next("BYE", 2))
-	n.take("481>alice")
+	n.take("BYE>bob")
 }
 
 func TestAFreshWorkerServesTheDialogsItFinds(t *testing.T) {

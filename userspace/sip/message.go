@@ -91,7 +91,11 @@ func (m *Message) IsRequest() bool { return m.Status == 0 }
 // case-sensitive (RFC 3261 §7.1).
 func (m *Message) Is(method string) bool { return m.Status == 0 && string(m.Method) == method }
 
-const version = "SIP/2.0"
+const (
+	version = "SIP/2.0"
+	// maxHeaders bounds the work that one datagram can ask for.
+	maxHeaders = 512
+)
 
 func (m *Message) startLine(line []byte) *Error {
 	if len(line) >= 4 && EqualFold(line[:4], "SIP/") {
@@ -193,8 +197,11 @@ func (m *Message) field(line []byte) *Error {
 	}
 	start := m.Offset(line)
 	value := trim(m.Raw[start+colon+1 : start+len(line)])
-	if bytes.IndexByte(value, 0) >= 0 {
+	if bareNUL(value) {
 		return bad("NUL in %s", name)
+	}
+	if len(m.Headers) == maxHeaders {
+		return bad("Too many header fields")
 	}
 	m.Headers = append(m.Headers, Header{
 		ID:    lookupHeader(name),
@@ -203,6 +210,17 @@ func (m *Message) field(line []byte) *Error {
 		Line:  m.Raw[start : start+len(line)],
 	})
 	return nil
+}
+
+// bareNUL tells whether a NUL stands where no quoted-pair allows it (RFC 3261
+// §25.1).
+func bareNUL(b []byte) bool {
+	for i, c := range b {
+		if c == 0 && (i == 0 || b[i-1] != '\\') {
+			return true
+		}
+	}
+	return false
 }
 
 // body applies Content-Length: over UDP too little is a fault and too much is

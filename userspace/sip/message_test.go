@@ -220,3 +220,28 @@ func TestAnswerable(t *testing.T) {
 		}
 	}
 }
+
+func TestViaParametersMustBeClosed(t *testing.T) {
+	for _, params := range []string{";x=<", `;x="`, ";branch=z9hG4bK<1", ";x=>"} {
+		if _, err := ParseVia([]byte("SIP/2.0/UDP 192.0.2.1" + params + ";rport")); err == nil {
+			t.Errorf("%s: accepted, and received behind it would be overlooked", params)
+		}
+	}
+}
+
+func TestNULStandsOnlyInAQuotedPair(t *testing.T) {
+	var m Message
+	if err := Parse([]byte(strings.Replace(invite, "f: ", "f: \"a\\\x00\" ", 1)), &m); err != nil {
+		t.Errorf("escaped: %v", err)
+	}
+	if err := Parse([]byte(strings.Replace(invite, "f: ", "f: \"a\x00\" ", 1)), &m); err == nil {
+		t.Error("bare: accepted")
+	}
+}
+
+func TestHeaderFieldsAreBounded(t *testing.T) {
+	var m Message
+	if err := Parse([]byte(strings.Replace(invite, "f: ", strings.Repeat("a:b\r\n", 10000)+"f: ", 1)), &m); err == nil || len(m.Headers) > maxHeaders {
+		t.Errorf("%d header fields, %v", len(m.Headers), err)
+	}
+}

@@ -45,6 +45,11 @@ func ParseVia(b []byte) (Via, error) {
 	if i := indexOutside(rest, ';'); i >= 0 {
 		rest, v.Params = rest[:i], Params(rest[i:])
 	}
+	// What is left open here would swallow the parameters that a server adds
+	// behind, and with them where the answer goes.
+	if bytes.ContainsAny(v.Params, "<>") || !balanced(v.Params) {
+		return v, bad("Malformed Via parameters")
+	}
 	host, port, ok := hostPort(rest)
 	if !ok {
 		return v, bad("Malformed Via sent-by")

@@ -83,17 +83,27 @@ func (s *Signer) Cookie(callID []byte, worker uint32, now time.Time) string {
 	return encoding.EncodeToString(append(b, s.sign("cookie", callID, b)...))
 }
 
-// VerifyCookie checks a cookie against a Call-ID and its age.
+// VerifyCookie checks a cookie against a Call-ID and its age: whether the dialog
+// may be taken up again after a loss of its pin.
 func (s *Signer) VerifyCookie(cookie string, callID []byte, now time.Time) (worker uint32, ok bool) {
+	worker, made, ok := s.readCookie(cookie, callID)
+	age := now.Sub(made)
+	return worker, ok && age <= CookieLife && age >= -cookieSkew
+}
+
+// OwnCookie tells whether the cookie was made for this Call-ID, however long ago:
+// a dialog that stands may last.
+func (s *Signer) OwnCookie(cookie string, callID []byte) bool {
+	_, _, ok := s.readCookie(cookie, callID)
+	return ok
+}
+
+func (s *Signer) readCookie(cookie string, callID []byte) (worker uint32, made time.Time, ok bool) {
 	b, err := encoding.DecodeString(strings.ToLower(cookie))
 	if err != nil || len(b) != 8+macSize || !hmac.Equal(b[8:], s.sign("cookie", callID, b[:8])) {
-		return 0, false
+		return 0, made, false
 	}
-	age := now.Sub(time.Unix(int64(binary.BigEndian.Uint32(b[4:])), 0))
-	if age > CookieLife || age < -cookieSkew {
-		return 0, false
-	}
-	return binary.BigEndian.Uint32(b), true
+	return binary.BigEndian.Uint32(b), time.Unix(int64(binary.BigEndian.Uint32(b[4:])), 0), true
 }
 
 // Ticket proves that a request was handed over by the control plane, as it

@@ -75,7 +75,8 @@ func Start(ctx context.Context, cfg *config.Config, opts Options) (*Node, error)
 		n.openStore, n.openSockets, n.openTable, n.openWorkers, n.openServices, n.publish, n.openAPI,
 	} {
 		if err := step(ctx); err != nil {
-			return nil, errors.Join(err, n.Close(true))
+			// Pins that an earlier daemon left are not this start's to remove.
+			return nil, errors.Join(err, n.Close(n.table == nil || n.table.fresh()))
 		}
 	}
 	n.receive()

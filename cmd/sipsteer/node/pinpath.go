@@ -24,7 +24,8 @@ func Detach(cfg *config.Config) error {
 
 // PinPath is the directory for pinned maps and links: the config's, or one by the
 // node's name. The bpf file system is shared by all network namespaces while
-// interfaces are not, so a node in a namespace of its own adds that one's number.
+// interfaces are not, so a node that is not known to be in the host's own adds
+// its namespace's number.
 func PinPath(cfg *config.Config) string {
 	if cfg.Datapath.BPFFS != "" {
 		return cfg.Datapath.BPFFS
@@ -32,7 +33,7 @@ func PinPath(cfg *config.Config) string {
 	// The bpf file system allows no dots in names.
 	path := pinRoot + "/" + strings.ReplaceAll(cfg.Node, ".", "_")
 	mine, ok := namespace("/proc/self/ns/net")
-	if first, okFirst := namespace("/proc/1/ns/net"); ok && okFirst && mine != first {
+	if first, okFirst := namespace("/proc/1/ns/net"); ok && !(okFirst && mine == first) {
 		path += fmt.Sprintf("-ns%d", mine)
 	}
 	return path

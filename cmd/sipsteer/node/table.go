@@ -5,6 +5,7 @@ package node
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"os"
 
@@ -31,6 +32,7 @@ type table interface {
 	detach() error
 	close() error
 	mode() string
+	fresh() bool  // whether nothing of an earlier daemon stands there
 	kernel() bool // whether packets of pinned calls bypass this process
 	counters() (map[steer.Outcome]uint64, error)
 	workerPackets() (map[uint32]uint64, error)
@@ -38,6 +40,11 @@ type table interface {
 
 func (n *Node) openTable(context.Context) error {
 	n.table = newMemory(n.cfg.Datapath.MaxPins)
+	if n.cfg.Datapath.Mode == config.ModeOff {
+		if err := n.dropLeftovers(); err != nil {
+			return err
+		}
+	}
 	if n.cfg.Datapath.Mode != config.ModeOff {
 		k, err := openKernel(n.cfg, n.keys.pins)
 		switch {
@@ -54,6 +61,21 @@ func (n *Node) openTable(context.Context) error {
 	n.dialogs = dialog.New(n.table.pins(), n.table.calls(), dialog.Timeouts{
 		Early: n.cfg.Dialogs.Early, Confirmed: n.cfg.Dialogs.Confirmed, Ended: n.cfg.Dialogs.Ended,
 	}, dialog.Monotonic)
+	return nil
+}
+
+// dropLeftovers removes the program that an earlier run in another mode left
+// attached: it would go on steering calls to workers that are gone. The calls
+// prove themselves anew.
+func (n *Node) dropLeftovers() error {
+	err := Detach(n.cfg)
+	if errors.Is(err, datapath.ErrPrivileges) {
+		n.log.Warn("cannot see whether an earlier run left XDP attached", "cause", err)
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("removing what an earlier run left attached: %w", err)
+	}
 	return nil
 }
 
@@ -91,7 +113,7 @@ func openKernel(cfg *config.Config, secret steer.Secret) (*kernelTable, error) {
 		return nil, err
 	}
 	if err := d.Attach(); err != nil {
-		return nil, errors.Join(err, d.Detach(), d.Close())
+		return nil, errors.Join(err, d.Close())
 	}
 	return &kernelTable{d}, nil
 }
@@ -111,6 +133,7 @@ func (k *kernelTable) detach() error {
 }
 func (k *kernelTable) close() error { return k.Close() }
 func (k *kernelTable) mode() string { return k.Mode() }
+func (k *kernelTable) fresh() bool  { return k.Fresh() }
 func (k *kernelTable) kernel() bool { return true }
 func (k *kernelTable) counters() (map[steer.Outcome]uint64, error) {
 	return k.Counters()
@@ -129,7 +152,7 @@ func (c kernelCalls) GetCall(k steer.Key) (dialog.Call, bool) {
 	return dialog.Call(info), ok
 }
 
-func (c kernelCalls) DeleteCall(steer.Key) {}
+func (c kernelCalls) DeleteCall(k steer.Key) { c.pins.DeleteCall(k) }
 
 // memoryTable is the table without a kernel datapath.
 type memoryTable struct {
@@ -148,6 +171,7 @@ func (m *memoryTable) setServices(map[netip.AddrPort]steer.Service) error { retu
 func (m *memoryTable) detach() error                                      { return nil }
 func (m *memoryTable) close() error                                       { return nil }
 func (m *memoryTable) mode() string                                       { return config.ModeOff }
+func (m *memoryTable) fresh() bool                                        { return true }
 func (m *memoryTable) kernel() bool                                       { return false }
 func (m *memoryTable) counters() (map[steer.Outcome]uint64, error)        { return nil, nil }
 func (m *memoryTable) workerPackets() (map[uint32]uint64, error)          { return nil, nil }

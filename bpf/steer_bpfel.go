@@ -125,6 +125,7 @@ type SteerScratch struct {
 		Len        uint32
 		Limit      uint32
 		Off        uint32
+		Start      uint32
 		Lines      uint32
 		Line       uint32
 		Seen       uint32
@@ -140,7 +141,7 @@ type SteerScratch struct {
 		ToTag      uint32
 	}
 	L4   uint32
-	Text [4288]uint8
+	Text [4416]uint8
 }
 
 type SteerService struct {

@@ -12,9 +12,9 @@ struct note {
 	u64 now;
 };
 
-// One of the CPUs that see the same change wins, and writes the times.
+// One of the CPUs that see the same change wins, and writes the times. Most packets change nothing: these only read.
 inline_always bool change_state(struct pin *pin, enum pin_state from, enum pin_state to) {
-	return __sync_val_compare_and_swap(&pin->state, from, to) == from;
+	return pin->state == from && __sync_val_compare_and_swap(&pin->state, from, to) == from;
 }
 
 inline_always void end_dialog(struct pin *pin, enum pin_state from, u64 now) {

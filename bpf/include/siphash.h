@@ -31,20 +31,38 @@ inline_always void sip_word(struct sip_hash *h, u64 w) {
 	h->v0 ^= w;
 }
 
-#define HASH_WORDS 8 // a call
+#define HASH_WORDS 8 // taken in registers at a time
 
 // Takes up to HASH_WORDS whole words of [off, end).
+inline_always void hash_near(struct sip_hash *h, const struct scratch *s, u32 off, u32 end) {
+	const u8 *p = text_at(s, off);
+
+	for (u32 i = 0; i < 8 * HASH_WORDS && off + i + 8 <= end; i += 8) {
+		u64 w = load8(p + i);
+		h->blanks |= blank_bytes(w);
+		sip_word(h, w);
+	}
+}
+
+// The same as a step for long values.
 global_fn int hash_words(struct sip_hash *h, const struct scratch *s, u32 off, u32 end) {
 	if (!h || !s)
 		return 0;
 	struct sip_hash local = *h;
-	for (u32 i = 0; i < HASH_WORDS && off + 8 <= end; i++, off += 8) {
-		u64 w = load8(text_at(s, off));
-		local.blanks |= blank_bytes(w);
-		sip_word(&local, w);
-	}
+	hash_near(&local, s, off, end);
 	*h = local;
 	return 0;
+}
+
+// Takes the whole words of [off, end) behind the first HASH_WORDS.
+inline_always struct sip_hash hash_far(struct sip_hash h, const struct scratch *s, u32 off, u32 end) {
+	for (u32 i = 0; i < TEXT_MAX / 8 / HASH_WORDS; i++) {
+		off += 8 * HASH_WORDS;
+		if (off + 8 > end)
+			break;
+		hash_words(&h, s, off, end);
+	}
+	return h;
 }
 
 inline_always void hash_finish(struct sip_hash *h, u64 *out) {
@@ -61,9 +79,7 @@ inline_always void hash_finish(struct sip_hash *h, u64 *out) {
 }
 
 // Hashes the Call-ID that the scan found; false when it is empty or not one word.
-global_fn int hash_call_id(const struct scratch *s, struct pin_key *key) {
-	if (!s || !key)
-		return 0;
+inline_always bool hash_call_id(const struct scratch *s, struct pin_key *key) {
 	u32 off = s->m.begin[HEADER_CALL_ID], end = s->m.end[HEADER_CALL_ID];
 	if (off >= end)
 		return 0;
@@ -76,8 +92,9 @@ global_fn int hash_call_id(const struct scratch *s, struct pin_key *key) {
 		0,
 	};
 
-	for (u32 i = 0; i < TEXT_MAX / 8 / HASH_WORDS && off + 8 <= end; i++, off += 8 * HASH_WORDS)
-		hash_words(&h, s, off, end);
+	hash_near(&h, s, off, end);
+	if (unlikely(len >= 8 * HASH_WORDS + 8))
+		h = hash_far(h, s, off, end);
 
 	u32 rest = len & 7;
 	u64 w = 0;

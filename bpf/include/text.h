@@ -7,7 +7,7 @@
 #include "types.h"
 
 #define TEXT_MAX 4096 // how far into a payload the scan looks
-#define TEXT_PAD 192  // reads may run past the end by this much; what they find there is never used
+#define TEXT_PAD 320  // reads may run past the end by this much; what they find there is never used
 
 enum header_kind {
 	HEADER_OTHER,
@@ -21,7 +21,8 @@ enum header_kind {
 struct message {
 	u32 len;   // of the UDP payload
 	u32 limit; // how much of it is in the text
-	u32 off;   // start of the line in hand, or where to read on in it
+	u32 off;   // where the scan reads on
+	u32 start; // of the line in hand
 	u32 lines;
 	u32 line; // enum header_kind of the line in hand
 	// Sets of HEADER_BIT.
@@ -46,6 +47,10 @@ struct scratch {
 	u8 text[TEXT_MAX + TEXT_PAD];
 };
 
+// A field that is written to memory and read from there. The verifier forgets what it knew of the value, and so follows
+// the code behind once, not once for each way that leads there.
+#define REREAD(field) (*(volatile typeof(field) *)&(field))
+
 #define EACH_BYTE(x) (0x0101010101010101ull * (x))
 
 inline_always const u8 *text_at(const struct scratch *s, u32 off) {
@@ -59,11 +64,6 @@ inline_always u64 load8(const u8 *p) {
 
 inline_always u32 load4(const u8 *p) {
 	return *(const u32 *)p;
-}
-
-// Marks, among others, every byte below 0x20: bits 5 and 6 both clear. Cheaper than looking for one value.
-inline_always u64 control_bytes(u64 w) {
-	return ~(w | w << 1) & EACH_BYTE(0x40);
 }
 
 // The lowest mark is that of the lowest zero byte; there is none when no byte is zero.
@@ -84,33 +84,19 @@ inline_always u32 first_mark(u64 marks) {
 #define FIND_MAX 256 // how far find_byte looks
 #define FIND_FAR 0xffffffff
 
-// Offset of the first byte in [off, end) that equals the low byte of pattern once the bits of mask are set in it; end
-// when there is none; FIND_FAR when there is none within FIND_MAX bytes and end lies further. Both come repeated in
-// each byte.
-global_fn u32 find_byte(const struct scratch *s, u32 off, u32 end, u64 mask, u64 pattern) {
+// Offset of the first byte in [off, end) that equals those of pattern; end when there is none; FIND_FAR when there is
+// none within FIND_MAX bytes and end lies further.
+global_fn u32 find_byte(const struct scratch *s, u32 off, u32 end, u64 pattern) {
 	if (!s)
 		return FIND_FAR;
 	for (u32 i = 0; i < FIND_MAX; i += 8) {
 		if (off + i >= end)
 			return end;
-		u64 marks = zero_bytes((load8(text_at(s, off + i)) | mask) ^ pattern);
+		u64 marks = zero_bytes(load8(text_at(s, off + i)) ^ pattern);
 		if (marks) {
 			u32 at = off + i + first_mark(marks);
 			return at < end ? at : end;
 		}
 	}
 	return off + FIND_MAX >= end ? end : FIND_FAR;
-}
-
-// find_byte, with the first word looked at in place: what is near needs no call.
-inline_always u32 find(const struct scratch *s, u32 off, u32 end, u64 mask, u64 pattern) {
-	u64 marks = zero_bytes((load8(text_at(s, off)) | mask) ^ pattern);
-
-	if (marks) {
-		u32 at = off + first_mark(marks);
-		return at < end ? at : end;
-	}
-	if (off + 8 >= end)
-		return end;
-	return find_byte(s, off, end, mask, pattern);
 }

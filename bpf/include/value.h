@@ -21,21 +21,45 @@ inline_always enum to_tag tag_behind(const struct scratch *s, u32 at, u32 end) {
 	return TO_TAG_PRESENT;
 }
 
-#define ANGLE_MASK EACH_BYTE('<' ^ '>') // '<' and '>' differ in one bit
-#define ANGLE EACH_BYTE('<' | '>')
+// Offset of the first angle bracket in [off, end), or, with stop, of a double quote if that comes first; end and
+// FIND_FAR as from find_byte.
+inline_always u32 find_angle(const struct scratch *s, u32 off, u32 end, bool stop) {
+	const u8 *p = text_at(s, off);
+
+	for (u32 i = 0; i < FIND_MAX; i += 8) {
+		u64 w = load8(p + i);
+		u64 marks = zero_bytes((w | EACH_BYTE('<' ^ '>')) ^ EACH_BYTE('<' | '>')); // these differ in one bit
+		if (stop)
+			marks |= zero_bytes(w ^ EACH_BYTE('"'));
+		if (marks) {
+			u32 at = off + i + first_mark(marks);
+			return at < end ? at : end;
+		}
+		if (off + i + 8 >= end)
+			return end;
+	}
+	return FIND_FAR;
+}
 
 // The display name may be a quoted string without escapes; neither it nor the address can hide a tag then. Returns
 // where the search for the address begins, or FIND_FAR.
 inline_always u32 skip_quoted(const struct scratch *s, u32 begin, u32 end) {
-	u32 close = find(s, begin + 1, end, 0, EACH_BYTE('"'));
+	u32 close = find_byte(s, begin + 1, end, EACH_BYTE('"'));
 
-	if (close >= end || find(s, begin + 1, close, 0, EACH_BYTE('\\')) != close)
+	if (close >= end || find_byte(s, begin + 1, close, EACH_BYTE('\\')) != close)
 		return FIND_FAR;
 	return close + 1;
 }
 
+// No angle brackets: what follows a semicolon belongs to the header.
+inline_always enum to_tag bare_tag(const struct scratch *s, u32 begin, u32 end) {
+	u32 semicolon = find_byte(s, begin, end, EACH_BYTE(';'));
+
+	return semicolon == FIND_FAR ? TO_TAG_ODD : tag_behind(s, semicolon, end);
+}
+
 // Whether the To value in [begin, end) has a tag parameter (RFC 3261 section 20.39).
-inline_always int to_tag(const struct scratch *s, u32 begin, u32 end) {
+inline_always enum to_tag to_tag(const struct scratch *s, u32 begin, u32 end) {
 	if (begin >= end)
 		return TO_TAG_ODD;
 	u32 from = begin;
@@ -44,17 +68,15 @@ inline_always int to_tag(const struct scratch *s, u32 begin, u32 end) {
 		if (from == FIND_FAR)
 			return TO_TAG_ODD;
 	}
-	u32 open = find(s, from, end, ANGLE_MASK, ANGLE);
-	if (open == FIND_FAR || find(s, from, open, 0, EACH_BYTE('"')) != open)
+	u32 open = find_angle(s, from, end, 1);
+	if (open == FIND_FAR)
 		return TO_TAG_ODD;
-	if (open == end) { // no angle brackets: what follows a semicolon belongs to the header
-		if (from != begin)
-			return TO_TAG_ODD;
-		u32 semicolon = find(s, begin, end, 0, EACH_BYTE(';'));
-		return semicolon == FIND_FAR ? TO_TAG_ODD : tag_behind(s, semicolon, end);
-	}
-	u32 close = find(s, open + 1, end, ANGLE_MASK, ANGLE);
-	if (close >= end || *text_at(s, open) != '<' || *text_at(s, close) != '>')
+	if (open == end)
+		return from == begin ? bare_tag(s, begin, end) : TO_TAG_ODD;
+	if (*text_at(s, open) != '<')
+		return TO_TAG_ODD;
+	u32 close = find_angle(s, open + 1, end, 0);
+	if (close >= end || *text_at(s, close) != '>')
 		return TO_TAG_ODD;
 	return tag_behind(s, close + 1, end);
 }
@@ -70,7 +92,7 @@ inline_always int read_cseq(struct scratch *s) {
 
 	for (; n < CSEQ_DIGITS && (u8)(p[n] - '0') <= 9; n++)
 		number = number * 10 + (p[n] - '0');
-	u32 blanks = count_blanks(p + n);
+	u32 blanks = count_blanks(s, at + n);
 	at += n + blanks;
 	if (!n || number > 0xffffffff || !blanks || blanks > MAX_BLANKS || at >= end)
 		return 0;

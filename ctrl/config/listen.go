@@ -20,6 +20,12 @@ type Listen struct {
 // String returns the form the file uses.
 func (l Listen) String() string { return "udp://" + l.Addr.String() }
 
+// sameFamily tells whether both are IPv4 or both IPv6; one that could not be
+// read is neither.
+func (l Listen) sameFamily(o Listen) bool {
+	return l.Addr.IsValid() && l.Addr.Addr().BitLen() == o.Addr.Addr().BitLen()
+}
+
 // MarshalText returns the form the file uses.
 func (l Listen) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
 

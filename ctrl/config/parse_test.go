@@ -105,6 +105,7 @@ func TestParseRefuses(t *testing.T) {
 		"listen on anything":       {"192.0.2.10", "0.0.0.0", `f:4: services[0].listen[0]: 0.0.0.0 stands for every address of the host`},
 		"listen on port 0":         {":5060", ":0", `f:4: services[0].listen[0]: port 0`},
 		"same listen twice":        {"5060]", "5060, udp://192.0.2.10:5060]", `f:4: services[0].listen[1]: udp://192.0.2.10:5060 is listed already, in services[0].listen[0]`},
+		"two listens of a family":  {"5060]", "5060, udp://192.0.2.11:5060]", `f:4: services[0].listen[1]: udp://192.0.2.11:5060 is the second address of its family in this service; make it a service of its own`},
 		"no interfaces":            {"{interfaces: [eth0]}", "{mode: native}", `f:1: datapath.interfaces: mode native needs at least one interface`},
 		"interface twice":          {"[eth0]", "[eth0, eth0]", `f:1: datapath.interfaces[1]: eth0 is listed twice`},
 		"mode":                     {"[eth0]}", "[eth0], mode: fast}", `f:1: datapath.mode: "fast" is not allowed; allowed: auto, native, generic, off`},

@@ -75,11 +75,8 @@ func (r *report) checkListens(taken map[netip.AddrPort]string, key string, liste
 			continue
 		}
 		taken[l.Addr] = at
-		for _, other := range listens[:i] {
-			if other.Addr.Addr().Is4() == l.Addr.Addr().Is4() {
-				r.fail(at, "%s is the second address of its family in this service; make it a service of its own", l)
-				break
-			}
+		if slices.ContainsFunc(listens[:i], l.sameFamily) {
+			r.fail(at, "%s is the second address of its family in this service; make it a service of its own", l)
 		}
 	}
 }

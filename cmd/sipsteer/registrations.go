@@ -44,15 +44,7 @@ func removeRegistrations(o *options) *cobra.Command {
 		Use:   "remove ADDRESS",
 		Short: "Drop all bindings of a user, who may register again",
 		Args:  exactly("ADDRESS"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			aor, err := address(args[0])
-			if err != nil {
-				return err
-			}
-			c, err := newClient(o)
-			if err != nil {
-				return err
-			}
+		RunE: forAddress(o, func(cmd *cobra.Command, c *client, aor string) error {
 			var removed struct {
 				AOR     string `json:"aor"`
 				Removed int    `json:"removed"`
@@ -64,9 +56,9 @@ func removeRegistrations(o *options) *cobra.Command {
 			if o.json {
 				return printJSON(cmd, removed)
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "removed %d bindings of %s\n", removed.Removed, removed.AOR)
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "removed %d bindings of %s\n", removed.Removed, removed.AOR)
 			return err
-		},
+		}),
 	}
 }
 

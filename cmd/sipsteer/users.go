@@ -106,6 +106,21 @@ func address(text string) (string, error) {
 	return aor, nil
 }
 
+// forAddress makes the body of a command whose one argument is a user's address.
+func forAddress(o *options, act func(cmd *cobra.Command, c *client, aor string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		aor, err := address(args[0])
+		if err != nil {
+			return err
+		}
+		c, err := newClient(o)
+		if err != nil {
+			return err
+		}
+		return act(cmd, c, aor)
+	}
+}
+
 func verbing(verb, aor string) string {
 	if verb == "add" {
 		return "adding user " + aor
@@ -138,15 +153,7 @@ func removeUser(o *options) *cobra.Command {
 		Use:   "remove ADDRESS",
 		Short: "Remove an account and its registrations",
 		Args:  exactly("ADDRESS"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			aor, err := address(args[0])
-			if err != nil {
-				return err
-			}
-			c, err := newClient(o)
-			if err != nil {
-				return err
-			}
+		RunE: forAddress(o, func(cmd *cobra.Command, c *client, aor string) error {
 			path := "/v1/users/" + url.PathEscape(aor)
 			if _, err := c.do(cmd.Context(), "removing user "+aor, http.MethodDelete, path, nil, nil); err != nil {
 				return err
@@ -154,8 +161,8 @@ func removeUser(o *options) *cobra.Command {
 			if o.json {
 				return printJSON(cmd, map[string]any{"aor": aor, "removed": true})
 			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), "removed", aor)
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), "removed", aor)
 			return err
-		},
+		}),
 	}
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // Check judges a parsed request. The error is an *sip.Error with the code that
-// answers it: 400 malformed, 416 scheme, 420 Proxy-Require.
+// answers it: 400 malformed, 416 scheme.
 //
 // Structure and the fields that sipsteer acts on are checked on the bytes; the
 // grammar of all other fields is left to sipgo's parser, so that a worker is
@@ -43,9 +43,9 @@ func Check(m *sip.Message) error {
 	return grammar(m)
 }
 
-// RequiresExtension is the 420 for a request whose Proxy-Require names any
-// extension: this proxy supports none (RFC 3261 §16.3 step 5). nil when there is
-// no such header field.
+// RequiresExtension lists the extensions that Proxy-Require names, empty when
+// there is none. This proxy supports none of them: the answer is 420 with the
+// list as Unsupported (RFC 3261 §16.3 step 5).
 func RequiresExtension(m *sip.Message) (unsupported string) {
 	var list []string
 	for elem := range m.Values(sip.HProxyRequire) {

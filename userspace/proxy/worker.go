@@ -77,8 +77,8 @@ func (w *Worker) release(data []byte) {
 }
 
 // Run serves until ctx ends and returns nil then, or earlier the error of a
-// socket. Its sockets are closed when it returns. Transactions that are open at the end stay open: the next worker finds
-// them by their branches.
+// socket. Its sockets are closed when it returns. Transactions that are open at
+// the end stay open: the next worker finds them by their branches.
 func (w *Worker) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	var readers sync.WaitGroup

@@ -5,8 +5,8 @@ package sip
 import "bytes"
 
 // Equal compares two URIs by RFC 3261 §19.1.4: user and password with regard to
-// case, the rest without; user, ttl, method and maddr must be in both or in
-// neither; other parameters only where both have them.
+// case, the rest without; user, ttl, method, maddr and transport must be in
+// both or in neither; other parameters only where both have them.
 func (u *URI) Equal(v *URI) bool {
 	if !bytes.EqualFold(u.Scheme, v.Scheme) {
 		return false

@@ -128,7 +128,10 @@ func (s *site) call(vip netip.AddrPort, c calls) (caller, callee sipp.Stats) {
 	s.Helper()
 	b := s.sipp(s.ub, vip, sipp.Run{Scenario: c.answer, Calls: c.n, Pause: c.rings, Timeout: 60 * time.Second})
 	a := s.sipp(s.ua, vip, sipp.Run{Scenario: c.call, Calls: c.n, Rate: c.rate, Pause: c.length, Timeout: 60 * time.Second, Final: 486})
-	caller = s.passed(a, c.n)
-	callee = s.passed(b, c.n)
-	return caller, callee
+	if _, err := a.Wait(); err != nil {
+		b.Stop()
+		_, why := b.Wait()
+		s.Fatalf("%v\nthe callee: %v", err, why)
+	}
+	return s.passed(a, c.n), s.passed(b, c.n)
 }

@@ -52,8 +52,10 @@ func TestCallsThroughWorkersOnOtherHosts(t *testing.T) {
 			s, b := l2(t, c.mode)
 			telephones(s, b, c.vip)
 			before := b.settled()
-			// Kamailio's children overtake each other, so the answer waits for the ringing to be through.
-			caller, callee := s.call(c.vip, calls{call: "call", answer: "answer", n: c.n, rate: 100, rings: 100 * time.Millisecond})
+			// Kamailio's children overtake each other: the answer waits for the ringing to be through, the BYE for the ACK.
+			caller, callee := s.call(c.vip, calls{
+				call: "call", answer: "answer", n: c.n, rate: 100, length: 100 * time.Millisecond, rings: 100 * time.Millisecond,
+			})
 			after := b.settled()
 			if c.mode != "off" {
 				checkSteering(s, round{before, after, c.n, caller.Retransmissions + callee.Retransmissions})

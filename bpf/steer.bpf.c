@@ -24,7 +24,7 @@ inline_always int finish(enum outcome o) {
 }
 
 // Copies the payload out of the frame and readies the scratch for its scan.
-inline_always bool load_text(struct xdp_md *ctx, struct scratch *s, const struct packet *p) {
+inline_always bool load_text(struct xdp_md *ctx, struct scratch *s, const struct packet *p, const struct service *to) {
 	u32 len = p->udp_length - sizeof(struct udp_header);
 	u32 limit = len < TEXT_MAX ? len : TEXT_MAX;
 
@@ -41,6 +41,8 @@ inline_always bool load_text(struct xdp_md *ctx, struct scratch *s, const struct
 	s->m.cseq_method = METHOD_NONE;
 	s->m.to_tag = 0;
 	s->l4 = p->l4;
+	s->secret[0] = to->secret[0];
+	s->secret[1] = to->secret[1];
 	if (limit == 0)
 		return 1;
 	// So that each verifier sees a size from 1 to TEXT_MAX, whatever the compiler knows.
@@ -102,7 +104,7 @@ SEC("xdp.frags") int sipsteer(struct xdp_md *ctx) {
 
 	u32 zero = 0;
 	struct scratch *s = bpf_map_lookup_elem(&scratch, &zero);
-	if (!s || !load_text(ctx, s, &p))
+	if (!s || !load_text(ctx, s, &p, service))
 		return XDP_ABORTED;
 	return steer(ctx, s);
 }

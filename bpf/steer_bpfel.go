@@ -140,8 +140,9 @@ type SteerScratch struct {
 		CseqMethod SteerMethod
 		ToTag      uint32
 	}
-	L4   uint32
-	Text [4416]uint8
+	L4     uint32
+	Secret [2]uint64
+	Text   [4416]uint8
 }
 
 type SteerService struct {
@@ -149,6 +150,8 @@ type SteerService struct {
 	Id     uint32
 	Kind   SteerServiceKind
 	Policy uint32
+	Pad    uint32
+	Secret [2]uint64
 }
 
 type SteerServiceKey struct {
@@ -189,8 +192,6 @@ const (
 	SteerMapWorkers       = "workers"
 	SteerProgNotePin      = "note_pin"
 	SteerProgSipsteer     = "sipsteer"
-	SteerVarSecret0       = "secret0"
-	SteerVarSecret1       = "secret1"
 )
 
 // LoadSteer returns the embedded CollectionSpec for Steer.
@@ -256,8 +257,6 @@ type SteerMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type SteerVariableSpecs struct {
-	Secret0 *ebpf.VariableSpec `ebpf:"secret0"`
-	Secret1 *ebpf.VariableSpec `ebpf:"secret1"`
 }
 
 // SteerObjects contains all objects after they have been loaded into the kernel.
@@ -305,8 +304,6 @@ func (m *SteerMaps) Close() error {
 //
 // It can be passed to LoadSteerObjects or ebpf.CollectionSpec.LoadAndAssign.
 type SteerVariables struct {
-	Secret0 *ebpf.Variable `ebpf:"secret0"`
-	Secret1 *ebpf.Variable `ebpf:"secret1"`
 }
 
 // SteerPrograms contains all programs after they have been loaded into the kernel.

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-// SipHash-1-3 with 128 bits of output (Aumasson and Bernstein) over the Call-ID, keyed with the cluster's secret.
+// SipHash-1-3 with 128 bits of output (Aumasson and Bernstein) over the Call-ID, keyed with the service's secret.
 #pragma once
 #include "text.h"
-
-volatile const u64 secret0, secret1; // little-endian halves, set before load
 
 struct sip_hash {
 	u64 v0, v1, v2, v3;
@@ -85,10 +83,10 @@ inline_always bool hash_call_id(const struct scratch *s, struct pin_key *key) {
 		return 0;
 	u32 len = end - off;
 	struct sip_hash h = {
-		secret0 ^ 0x736f6d6570736575ull,
-		secret1 ^ 0x646f72616e646f6dull ^ 0xee,
-		secret0 ^ 0x6c7967656e657261ull,
-		secret1 ^ 0x7465646279746573ull,
+		s->secret[0] ^ 0x736f6d6570736575ull,
+		s->secret[1] ^ 0x646f72616e646f6dull ^ 0xee,
+		s->secret[0] ^ 0x6c7967656e657261ull,
+		s->secret[1] ^ 0x7465646279746573ull,
 		0,
 	};
 

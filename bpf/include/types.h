@@ -20,6 +20,8 @@ struct service {
 	u32 id;
 	enum service_kind kind;
 	u32 policy;
+	u32 pad;
+	u64 secret[2]; // keys the hash of Call-IDs: little-endian halves, of this service alone
 };
 
 enum forward {

@@ -47,8 +47,8 @@ type Registrar interface {
 
 // Config is what a chain is wired of; every field is needed.
 type Config struct {
-	Service   uint16 // number of the service, as in pins
-	Secret    steer.Secret
+	Service   uint16       // number of the service, as in pins
+	Secret    steer.Secret // of the service
 	Pins      Pins
 	Dialogs   *dialog.Dialogs
 	Pool      *pool.Pool

@@ -324,19 +324,24 @@ func TestAssertedIdentitiesOfPhonesAreRemoved(t *testing.T) {
 	}
 }
 
-func TestACallIDOfAnotherServiceIsLeftAlone(t *testing.T) {
+// A proxy between two services of one balancer sends the call on under its Call-ID: two dialogs, two pins.
+func TestACallThatPassesTwoServicesHasTwoPins(t *testing.T) {
 	f := newFixture(t, 100)
 	f.register("bob", "<sip:bob@198.51.100.8>", bob)
-	key := f.Secret.Key([]byte("c1@198.51.100.7"))
+	callID := []byte("c1@198.51.100.7")
 	standing := steer.Pin{Worker: 7, Service: 9, State: steer.StateEarly, Method: steer.MethodInvite}
-	if err := f.pins.Put(key, standing); err != nil {
+	elsewhere := steer.Secret{1}.Service("other").Key(callID)
+	if err := f.pins.Put(elsewhere, standing); err != nil {
 		t.Fatal(err)
 	}
-	if code := f.signed(alice, request{auth: "alice"}); code != 482 {
-		t.Fatalf("answered %d, want 482", code)
+	if code := f.signed(alice, request{auth: "alice"}); code != 0 || len(f.delivered) != 1 {
+		t.Fatalf("answered %d, handed over %d times", code, len(f.delivered))
 	}
-	if pin, _ := f.pins.Get(key); pin != standing {
+	if pin, _ := f.pins.Get(elsewhere); pin != standing {
 		t.Fatalf("the pin of the other service became %+v", pin)
+	}
+	if pin, ok := f.pins.Get(f.Secret.Key(callID)); !ok || pin.Service != 1 {
+		t.Fatalf("this service's pin is %+v, %v", pin, ok)
 	}
 }
 

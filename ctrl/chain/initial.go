@@ -230,12 +230,7 @@ func (h *Handler) loopKey() steer.Key {
 // handOver chooses the worker, writes the pin, and only then lets the request go.
 func (h *Handler) handOver(d transport.Datagram, tx steer.Key, realm string, ownRoutes int, t routeTarget) {
 	key := h.Secret.Key(h.msg.CallID())
-	worker, service, ok := h.Dialogs.Holder(key)
-	if ok && service != h.Service {
-		// One pin a Call-ID: the call that stands is not to be disturbed.
-		h.conclude(d, tx, &sip.Error{Code: 482, Reason: "Call-ID Is in Use at Another Service"})
-		return
-	}
+	worker, ok := h.Dialogs.Holder(key)
 	if !ok || !h.Pool.Reachable(worker) {
 		if worker, ok = h.Pool.Choose(key); !ok {
 			h.answer(d, 503, "No Worker Available", "Retry-After: 5\r\n")

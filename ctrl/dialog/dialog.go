@@ -129,11 +129,10 @@ func (d *Dialogs) Repin(key steer.Key, s Start) error {
 	return nil
 }
 
-// Holder is the worker and the service that have the call, if it is pinned and
-// has not ended.
-func (d *Dialogs) Holder(key steer.Key) (worker uint32, service uint16, ok bool) {
+// Holder is the worker that has the call, if it is pinned and has not ended.
+func (d *Dialogs) Holder(key steer.Key) (worker uint32, ok bool) {
 	p, ok := d.pins.Get(key)
-	return p.Worker, p.Service, ok && p.State != steer.StateEnded
+	return p.Worker, ok && p.State != steer.StateEnded
 }
 
 // Sweep removes the pins whose time is over and tells how many.

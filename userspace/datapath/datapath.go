@@ -15,7 +15,6 @@ import (
 	"github.com/cilium/ebpf/rlimit"
 
 	"github.com/sipsteer/sipsteer/bpf"
-	"github.com/sipsteer/sipsteer/userspace/steer"
 )
 
 // Mode says how the program is attached.
@@ -35,7 +34,6 @@ type Config struct {
 	Mode       Mode
 	PinPath    string // a directory below a bpf file system, of this daemon alone; "" pins nothing
 	MaxPins    int    // size of the pin table, allocated at once (about 130 bytes each); 0 = 262144
-	Secret     steer.Secret
 }
 
 // DefaultMaxPins is the size of the pin table where Config gives none.
@@ -89,13 +87,6 @@ func (d *Datapath) load() error {
 	spec, err := bpf.LoadSteer()
 	if err != nil {
 		return fmt.Errorf("reading the built-in BPF object: %w", err)
-	}
-	k0, k1 := d.cfg.Secret.Halves()
-	if err := spec.Variables["secret0"].Set(k0); err != nil {
-		return fmt.Errorf("setting the secret: %w", err)
-	}
-	if err := spec.Variables["secret1"].Set(k1); err != nil {
-		return fmt.Errorf("setting the secret: %w", err)
 	}
 	spec.Maps["pins"].MaxEntries = uint32(d.cfg.MaxPins)
 	spec.Maps["calls"].MaxEntries = uint32(d.cfg.MaxPins)

@@ -159,7 +159,7 @@ func (w *wire) open(t *testing.T, cfg Config) (*Datapath, error) {
 	if cfg.MaxPins == 0 {
 		cfg.MaxPins = 64
 	}
-	cfg.PinPath, cfg.Secret = w.pinPath, steertest.Secret
+	cfg.PinPath = w.pinPath
 	d, err := Open(cfg)
 	if err != nil {
 		return nil, err

@@ -35,7 +35,7 @@ func TestPacketsWithPartialChecksumsArrive(t *testing.T) {
 			d, err := w.open(t, Config{Mode: c.mode, Interfaces: []string{c.on}})
 			must(t, err)
 			defer d.Detach()
-			must(t, d.SetService(c.vip, Service{ID: 1, Kind: steer.ServiceVIP}))
+			must(t, d.SetService(c.vip, Service{ID: 1, Kind: steer.ServiceVIP, Secret: steertest.Secret}))
 			must(t, d.Pins().Put(testKey, steertest.Pin(steertest.WorkerLocal)))
 			must(t, d.Attach())
 

@@ -40,7 +40,10 @@ func keyAddr(k bpf.SteerServiceKey) netip.AddrPort {
 
 // SetService makes the program look at packets for addr.
 func (d *Datapath) SetService(addr netip.AddrPort, s Service) error {
-	v := bpf.SteerService{Id: uint32(s.ID), Kind: bpf.SteerServiceKind(s.Kind), Policy: uint32(s.Policy)}
+	k0, k1 := s.Secret.Halves()
+	v := bpf.SteerService{
+		Id: uint32(s.ID), Kind: bpf.SteerServiceKind(s.Kind), Policy: uint32(s.Policy), Secret: [2]uint64{k0, k1},
+	}
 	if err := d.objs.Services.Put(serviceKey(addr), v); err != nil {
 		return fmt.Errorf("setting service %s: %w", addr, err)
 	}

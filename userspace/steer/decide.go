@@ -12,7 +12,8 @@ type Verdict struct {
 
 // Decide says where a message goes, by the rules of the kernel (classification for policies proxy and redirect): a
 // pinned response, ACK, CANCEL or request with a To tag is steered; an initial request, one without a pin, or one that
-// could not be judged goes up; what is not SIP is dropped. lookup finds a pin by its key.
+// could not be judged goes up; what is not SIP is dropped. lookup finds a pin by its key; secret
+// is the service's.
 func Decide(m Message, lookup func(Key) (Pin, bool), secret Secret) Verdict {
 	if m.Unjudged != Undecided {
 		return Verdict{Action: m.Unjudged.Action(), Outcome: m.Unjudged}

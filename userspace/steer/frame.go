@@ -60,7 +60,7 @@ func Frame(frame []byte, ifindex uint32, t Tables) FrameVerdict {
 			return Pin{}, false
 		}
 		return *pin, true
-	}, t.Secret)
+	}, service.Secret)
 	if v.Action != ActionSteer {
 		return stop(frame, v.Outcome)
 	}

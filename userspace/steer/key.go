@@ -14,8 +14,14 @@ type Key [16]byte
 // String returns the key in hexadecimal.
 func (k Key) String() string { return hex.EncodeToString(k[:]) }
 
-// Secret keys the hash, so that nobody outside can aim a collision at a call. One secret a cluster.
+// Secret keys the hash, so that nobody outside can aim a collision at a call. The cluster has one, and from it each
+// service.
 type Secret [16]byte
+
+// Service returns the secret of the service with that name: SipHash-2-4 of the name under the cluster's secret. Under
+// it a Call-ID has a key of its own in each service, so that a call which passes two services of one balancer is two
+// dialogs. The addresses of one service share it, and so do all balancers of the cluster.
+func (s Secret) Service(name string) Secret { return Secret(sipHash(s, []byte(name), 2, 4)) }
 
 // Key returns the key of a Call-ID.
 func (s Secret) Key(callID []byte) Key { return sipHash(s, callID, 1, 3) }

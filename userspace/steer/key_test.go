@@ -95,3 +95,13 @@ func TestKeyIsSipHash13(t *testing.T) {
 		data = append(data, byte(n*37+11))
 	}
 }
+
+func TestEachServiceHasASecretOfItsOwn(t *testing.T) {
+	cluster := Secret{7, 1, 2, 3}
+	if cluster.Service("edge") != cluster.Service("edge") {
+		t.Fatal("the secret of a service is not always the same")
+	}
+	if cluster.Service("edge") == cluster.Service("core") || cluster.Service("edge") == (Secret{8}).Service("edge") {
+		t.Fatal("two services, or one of two clusters, share a secret")
+	}
+}

@@ -39,6 +39,7 @@ type Service struct {
 	ID     uint16
 	Kind   ServiceKind
 	Policy Policy
+	Secret Secret // keys its Call-IDs
 }
 
 // Forward is the way to a worker.
@@ -79,6 +80,5 @@ type Tables struct {
 	Service func(netip.AddrPort) (Service, bool) // IPv4 addresses come unmapped
 	Worker  func(id uint32) (Worker, bool)
 	Pin     func(Key) *Pin // nil when there is none; Frame notes the message in it
-	Secret  Secret
 	NowNS   uint64
 }

@@ -32,7 +32,7 @@ func (n *Node) openServices(context.Context) error {
 		}
 		domains := route.NewDomains(s.config.Domains, listen)
 		s.chain = chain.New(chain.Config{
-			Service: s.id, Secret: n.keys.pins,
+			Service: s.id, Secret: n.keys.pins.Service(s.config.Name),
 			Pins: n.table.pins(), Dialogs: n.dialogs, Pool: s.pool,
 			Domains: domains, Router: route.New(domains, n.locations, n.store),
 			Auth: n.auth, Registrar: n.registrar,

@@ -46,7 +46,7 @@ func (n *Node) openTable(context.Context) error {
 		}
 	}
 	if n.cfg.Datapath.Mode != config.ModeOff {
-		k, err := openKernel(n.cfg, n.keys.pins)
+		k, err := openKernel(n.cfg)
 		switch {
 		case err == nil:
 			n.table = k
@@ -85,7 +85,9 @@ func (n *Node) publish(context.Context) error {
 	wanted := map[netip.AddrPort]steer.Service{}
 	for _, s := range n.services {
 		for _, l := range s.config.Listen {
-			wanted[l.Addr] = steer.Service{ID: s.id, Kind: steer.ServiceVIP, Policy: steer.PolicyProxy}
+			wanted[l.Addr] = steer.Service{
+				ID: s.id, Kind: steer.ServiceVIP, Policy: steer.PolicyProxy, Secret: n.keys.pins.Service(s.config.Name),
+			}
 		}
 	}
 	for _, w := range n.workers {
@@ -101,13 +103,12 @@ type kernelTable struct{ *datapath.Datapath }
 
 // openKernel loads and attaches the program. What it forwards to is published
 // later.
-func openKernel(cfg *config.Config, secret steer.Secret) (*kernelTable, error) {
+func openKernel(cfg *config.Config) (*kernelTable, error) {
 	d, err := datapath.Open(datapath.Config{
 		Interfaces: cfg.Datapath.Interfaces,
 		Mode:       datapath.Mode(cfg.Datapath.Mode),
 		PinPath:    PinPath(cfg),
 		MaxPins:    cfg.Datapath.MaxPins,
-		Secret:     secret,
 	})
 	if err != nil {
 		return nil, err

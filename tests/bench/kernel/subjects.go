@@ -79,12 +79,6 @@ func loadOurs(way string) (*bpf.SteerObjects, error) {
 		return nil, fmt.Errorf("reading the BPF object: %w", err)
 	}
 	k0, k1 := steertest.Secret.Halves()
-	if err := spec.Variables["secret0"].Set(k0); err != nil {
-		return nil, fmt.Errorf("setting the secret: %w", err)
-	}
-	if err := spec.Variables["secret1"].Set(k1); err != nil {
-		return nil, fmt.Errorf("setting the secret: %w", err)
-	}
 	var objs bpf.SteerObjects
 	if err := spec.LoadAndAssign(&objs, nil); err != nil {
 		return nil, fmt.Errorf("loading the program: %w", err)
@@ -100,7 +94,9 @@ func loadOurs(way string) (*bpf.SteerObjects, error) {
 	pin := bpf.SteerPin{Worker: 1, State: bpf.SteerPinStateSTATE_CONFIRMED, Cseq: 1, Method: uint8(steer.MethodInvite)}
 	for _, put := range []func() error{
 		func() error {
-			return objs.Services.Put(service, bpf.SteerService{Id: 1, Kind: bpf.SteerServiceKindSERVICE_VIP})
+			return objs.Services.Put(service, bpf.SteerService{
+				Id: 1, Kind: bpf.SteerServiceKindSERVICE_VIP, Secret: [2]uint64{k0, k1},
+			})
 		},
 		func() error { return objs.Workers.Put(uint32(1), worker) },
 		func() error { return objs.Pins.Put(key, pin) },

@@ -14,10 +14,11 @@ const Now = 1_000_000
 // IngressIndex is the interface that packets come in by: the loopback of a network namespace, which test runs use.
 const IngressIndex = 1
 
-// The one Call-ID that has a pin in most cases, and the address of the service and of a client.
+// The one Call-ID that has a pin in most cases, and the addresses of its service, of another, and of a client.
 var (
 	CallID  = "3848276298220188511@atlanta.example.com"
 	VIP     = netip.MustParseAddrPort("192.0.2.10:5060")
+	Other   = netip.MustParseAddrPort("192.0.2.20:5060")
 	VIP6    = netip.MustParseAddrPort("[2001:db8::10]:5060")
 	Client  = netip.MustParseAddrPort("198.51.100.7:5062")
 	Client6 = netip.MustParseAddrPort("[2001:db8:1::7]:5062")
@@ -45,8 +46,9 @@ var (
 // Services returns the services of every case.
 func Services() map[netip.AddrPort]steer.Service {
 	return map[netip.AddrPort]steer.Service{
-		VIP:  {ID: 1, Kind: steer.ServiceVIP},
-		VIP6: {ID: 1, Kind: steer.ServiceVIP},
+		VIP:   {ID: 1, Kind: steer.ServiceVIP, Secret: Secret},
+		VIP6:  {ID: 1, Kind: steer.ServiceVIP, Secret: Secret},
+		Other: {ID: 2, Kind: steer.ServiceVIP, Secret: Secret.Service("other")},
 		netip.AddrPortFrom(VIP.Addr(), LocalPort):  {ID: 1, Kind: steer.ServiceWorkerPort},
 		netip.AddrPortFrom(VIP6.Addr(), LocalPort): {ID: 1, Kind: steer.ServiceWorkerPort},
 	}
@@ -74,8 +76,7 @@ func Tables(key steer.Key, pin *steer.Pin) steer.Tables {
 			}
 			return nil
 		},
-		Secret: Secret,
-		NowNS:  Now,
+		NowNS: Now,
 	}
 }
 

@@ -72,9 +72,10 @@ func frameCases() []Case {
 		cases = append(cases, newCase(s.name, s.p, &pin).stopped(s.o))
 	}
 
-	down, unknown := Pin(WorkerDown), Pin(WorkerUnknown)
+	down, unknown, local := Pin(WorkerDown), Pin(WorkerUnknown), Pin(WorkerLocal)
 	return append(cases,
 		newCase("no pin", v4, nil).stopped(steer.PassNoPin),
+		newCase("a pin at another service", set(v4, func(p *Packet) { p.Dst = Other }), &local).stopped(steer.PassNoPin),
 		newCase("worker without a way to it", v4, &down).stopped(steer.PassNoWorker),
 		newCase("worker never set", v4, &unknown).stopped(steer.PassNoWorker))
 }

@@ -12,7 +12,7 @@ UNIT         = $$($(GO) list ./... | grep -v /tests/)
 GENERATED    = '*_bpfel.go' '*_bpfel.o'
 
 .DEFAULT_GOAL := help
-.PHONY: help build run demo test test-packages race lint generate check-generate bench clean
+.PHONY: help build run demo test test-packages race lint generate check-generate bench kernels clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ check-generate: generate ## fail when the committed BPF objects are not what gen
 	if [ -n "$$changed" ]; then \
 		echo 'the committed BPF objects are stale: run make generate and commit the result'; \
 		echo "$$changed"; exit 1; fi
+
+kernels: test-packages ## boot Linux 6.1 and 6.12 under qemu: load every BPF program, run the kernel tests, print verifier figures
+	$(GO) run ./tests/kernels
 
 bench: build ## measure the datapath, alone and against Kamailio, and print tables (root)
 	$(GO) run ./tests/bench/kernel

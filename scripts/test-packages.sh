@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Installs the Debian packages that the tests, make lint and make generate use.
+# Installs the Debian packages that the tests, make kernels, make lint and make generate use.
 # Nothing is downloaded, and no root is needed, when all of them are there.
 set -eu
 
 packages='clang-19 llvm-19 clang-format-19 shellcheck
 	sip-tester kamailio baresip-core sipsak
-	iproute2 ethtool ca-certificates'
+	iproute2 ethtool qemu-system-x86 ca-certificates'
 
 if ! command -v dpkg-query >/dev/null; then
 	echo "This is no Debian: tests that miss their tool are skipped. They use: $packages"

@@ -40,7 +40,6 @@ inline_always bool load_text(struct xdp_md *ctx, struct scratch *s, const struct
 	s->m.cseq = 0;
 	s->m.cseq_method = METHOD_NONE;
 	s->m.to_tag = 0;
-	s->l4 = p->l4;
 	s->secret[0] = to->secret[0];
 	s->secret[1] = to->secret[1];
 	if (limit == 0)
@@ -51,7 +50,7 @@ inline_always bool load_text(struct xdp_md *ctx, struct scratch *s, const struct
 	return bpf_xdp_load_bytes(ctx, p->l4 + sizeof(struct udp_header), s->text, limit) == 0;
 }
 
-inline_always int forward_pinned(struct xdp_md *ctx, struct scratch *s, struct pin *pin) {
+inline_always int forward_pinned(struct xdp_md *ctx, struct scratch *s, const struct packet *p, struct pin *pin) {
 	u32 id = pin->worker;
 	struct worker *w = bpf_map_lookup_elem(&workers, &id);
 	if (!w || w->forward == FORWARD_NONE)
@@ -67,13 +66,13 @@ inline_always int forward_pinned(struct xdp_md *ctx, struct scratch *s, struct p
 	add_one(&worker_packets, id);
 	if (w->forward == FORWARD_LOCAL) {
 		add_one(&outcomes, STEER_LOCAL);
-		return forward_local(ctx, s->l4, w);
+		return forward_local(ctx, p->l4, w);
 	}
 	add_one(&outcomes, ctx->ingress_ifindex == w->ifindex ? STEER_L2_TX : STEER_L2_REDIRECT);
 	return forward_l2(ctx, w);
 }
 
-inline_always int steer(struct xdp_md *ctx, struct scratch *s) {
+inline_always int steer(struct xdp_md *ctx, struct scratch *s, const struct packet *p) {
 	struct pin_key key = {};
 	enum outcome o = judge(s, &key);
 
@@ -83,7 +82,7 @@ inline_always int steer(struct xdp_md *ctx, struct scratch *s) {
 	struct pin *pin = bpf_map_lookup_elem(&pins, &key);
 	if (!pin)
 		return pass(PASS_NO_PIN);
-	return forward_pinned(ctx, s, pin);
+	return forward_pinned(ctx, s, p, pin);
 }
 
 // Takes frames of several buffers too: headers are read in the first, the payload wherever it lies.
@@ -106,7 +105,7 @@ SEC("xdp.frags") int sipsteer(struct xdp_md *ctx) {
 	struct scratch *s = bpf_map_lookup_elem(&scratch, &zero);
 	if (!s || !load_text(ctx, s, &p, service))
 		return XDP_ABORTED;
-	return steer(ctx, s);
+	return steer(ctx, s, &p);
 }
 
 // A message that user space judged, applied to its pin here so that no update races with the packets above.

@@ -140,7 +140,7 @@ type SteerScratch struct {
 		CseqMethod SteerMethod
 		ToTag      uint32
 	}
-	L4     uint32
+	_      [4]byte
 	Secret [2]uint64
 	Text   [4416]uint8
 }

@@ -16,7 +16,7 @@ inline_always u16 fix_checksum(u16 checksum, u16 was, u16 is) {
 
 inline_always int forward_local(struct xdp_md *ctx, u32 l4, const struct worker *w) {
 	struct cursor c = cursor_of(ctx);
-	c.at += l4 & 0xff;
+	c.at += l4 & L4_MASK;
 	struct udp_header *udp = TAKE(&c, struct udp_header);
 
 	if (!udp)

@@ -12,7 +12,7 @@ enum outcome {
 	PASS_NO_PIN,           // normal in small numbers: answers to the control plane, calls pinned before a failover
 	PASS_FRAGMENT,         // normal where large bodies travel over UDP
 	PASS_IP_OPTIONS,       // rare
-	PASS_IPV6_EXT,         // rare
+	PASS_IPV6_EXT,         // rare: an extension header that is not walked over, or too many or too long ones
 	PASS_LEADING_CRLF,     // rare: a message behind empty lines
 	PASS_NO_HEADER_END,    // not normal: no empty line before the end of the payload
 	PASS_NO_CALL_ID,       // not normal

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-// From the frame to the UDP payload: Ethernet, one VLAN tag, IPv4 or IPv6, UDP.
+// From the frame to the UDP payload: Ethernet, up to two VLAN tags, IPv4 or IPv6 with extension headers, UDP.
 #pragma once
 #include "types.h"
 
@@ -78,10 +78,17 @@ inline_always struct cursor cursor_of(struct xdp_md *ctx) {
 // What parsing leaves for the steps after it.
 struct packet {
 	struct service_key to;
+	u32 l3;         // offset of the IP header
 	u32 l4;         // offset of the UDP header
+	u32 ip_length;  // of the whole IP packet, as its header says
 	u32 udp_length; // as the header says
 	u32 room;       // for the UDP header and payload in the IP packet
+	bool v6;
 };
+
+// The IP header is behind two tags at most, the UDP header behind that and its extensions; masks for the verifier.
+#define L3_MASK 0x1f
+#define L4_MASK 0x7ff
 
 // UNDECIDED when the cursor stands on a UDP header whose address is in p.
 inline_always enum outcome parse_ipv4(struct cursor *c, struct packet *p) {
@@ -93,8 +100,8 @@ inline_always enum outcome parse_ipv4(struct cursor *c, struct packet *p) {
 		return PASS_IP_OPTIONS;
 	if (ip->fragment & htons(0x3fff))
 		return PASS_FRAGMENT;
-	u32 total = ntohs(ip->total_length);
-	p->room = total > sizeof(*ip) ? total - sizeof(*ip) : 0;
+	p->ip_length = ntohs(ip->total_length);
+	p->room = p->ip_length > sizeof(*ip) ? p->ip_length - sizeof(*ip) : 0;
 	p->to.addr[10] = p->to.addr[11] = 0xff;
 	__builtin_memcpy(p->to.addr + 12, ip->dst, 4);
 	return UNDECIDED;
@@ -107,14 +114,54 @@ inline_always enum outcome parse_ipv4(struct cursor *c, struct packet *p) {
 #define IPV6_DESTINATION 60
 #define IPV6_MOBILITY 135
 
+#define IPV6_EXT_MAX 4    // how many extension headers are walked
+#define IPV6_EXT_UNITS 31 // how long each may be: in units of 8 bytes, less one
+
+// The start that hop-by-hop, destination and routing header have in common (RFC 8200 §4).
+struct ipv6_extension {
+	u8 next;
+	u8 units;
+	u8 type;
+	u8 segments_left; // of a routing header
+	be32 rest;
+};
+
+// Walks over the headers that change nothing for us: options, and routes whose end is here. Gives what follows.
+inline_always u8 skip_extensions(struct cursor *c, u8 next) {
+	for (u32 i = 0; i < IPV6_EXT_MAX; i++) {
+		if (next != IPV6_DESTINATION && next != IPV6_ROUTING && (next != IPV6_HOP_BY_HOP || i > 0))
+			break;
+		struct cursor look = *c;
+		struct ipv6_extension *e = TAKE(&look, struct ipv6_extension);
+		if (!e || e->units > IPV6_EXT_UNITS || (next == IPV6_ROUTING && e->segments_left))
+			break;
+		next = e->next;
+		c->at = look.at + e->units * sizeof(*e);
+	}
+	return next;
+}
+
 inline_always enum outcome parse_ipv6(struct cursor *c, struct packet *p) {
 	struct ipv6_header *ip = TAKE(c, struct ipv6_header);
 
 	if (!ip || (*(u8 *)ip >> 4) != 6)
 		return PASS_NOT_OURS;
-	switch (ip->next_header) {
+	u32 length = ntohs(ip->payload_length);
+	u8 next = ip->next_header;
+	if (next != PROTO_UDP) {
+		void *first = c->at;
+		next = skip_extensions(c, next);
+		u32 skipped = (c->at - first) & L4_MASK;
+		p->room = length > skipped ? length - skipped : 0;
+	} else {
+		p->room = length;
+	}
+	p->v6 = 1;
+	p->ip_length = sizeof(*ip) + length;
+	__builtin_memcpy(p->to.addr, ip->dst, 16);
+	switch (next) {
 	case PROTO_UDP:
-		break;
+		return UNDECIDED;
 	case IPV6_FRAGMENT:
 		return PASS_FRAGMENT;
 	case IPV6_HOP_BY_HOP:
@@ -123,26 +170,27 @@ inline_always enum outcome parse_ipv6(struct cursor *c, struct packet *p) {
 	case IPV6_DESTINATION:
 	case IPV6_MOBILITY:
 		return PASS_IPV6_EXT;
-	default:
-		return PASS_NOT_OURS;
 	}
-	p->room = ntohs(ip->payload_length);
-	__builtin_memcpy(p->to.addr, ip->dst, 16);
-	return UNDECIDED;
+	return PASS_NOT_OURS;
+}
+
+inline_always be16 skip_tags(struct cursor *c, be16 type) {
+	for (u32 i = 0; i < 2 && (type == ETH_VLAN || type == ETH_QINQ); i++) {
+		struct vlan_header *vlan = TAKE(c, struct vlan_header);
+		if (!vlan)
+			break;
+		type = vlan->type;
+	}
+	return type;
 }
 
 inline_always enum outcome parse_frame(struct cursor *c, struct packet *p) {
 	struct eth_header *eth = TAKE(c, struct eth_header);
 	if (!eth)
 		return PASS_NOT_OURS;
-	be16 type = eth->type;
-	if (type == ETH_VLAN || type == ETH_QINQ) {
-		struct vlan_header *vlan = TAKE(c, struct vlan_header);
-		if (!vlan)
-			return PASS_NOT_OURS;
-		type = vlan->type;
-	}
+	be16 type = skip_tags(c, eth->type);
 
+	p->l3 = c->at - c->start;
 	enum outcome o = PASS_NOT_OURS;
 	if (type == ETH_IPV4)
 		o = parse_ipv4(c, p);

@@ -43,7 +43,6 @@ struct message {
 
 struct scratch {
 	struct message m;
-	u32 l4;        // offset of the UDP header in the frame
 	u64 secret[2]; // of the service
 	u8 text[TEXT_MAX + TEXT_PAD];
 };

@@ -96,12 +96,12 @@ func parseFrame(f []byte) (datagram, Outcome) {
 	}
 	ip := ethLen
 	kind := binary.BigEndian.Uint16(f[12:])
-	if kind == 0x8100 || kind == 0x88a8 {
-		if len(f) < ethLen+vlanLen {
+	for tags := 0; tags < 2 && (kind == 0x8100 || kind == 0x88a8); tags++ {
+		if len(f) < ip+vlanLen {
 			return datagram{}, PassNotOurs
 		}
+		kind = binary.BigEndian.Uint16(f[ip+2:])
 		ip += vlanLen
-		kind = binary.BigEndian.Uint16(f[16:])
 	}
 	var d datagram
 	outcome := PassNotOurs
@@ -109,14 +109,13 @@ func parseFrame(f []byte) (datagram, Outcome) {
 	switch kind {
 	case 0x0800:
 		dst, outcome = d.parseIPv4(f[ip:])
-		d.udp = ip + ipv4Len
 	case 0x86dd:
 		dst, outcome = d.parseIPv6(f[ip:])
-		d.udp = ip + ipv6Len
 	}
 	if outcome != Undecided {
 		return d, outcome
 	}
+	d.udp += ip
 	if len(f) < d.udp+udpLen {
 		return d, PassNotOurs
 	}
@@ -136,6 +135,7 @@ func (d *datagram) parseIPv4(p []byte) (netip.Addr, Outcome) {
 	case binary.BigEndian.Uint16(p[6:])&0x3fff != 0:
 		return netip.Addr{}, PassFragment
 	}
+	d.udp = ipv4Len
 	d.room = int(binary.BigEndian.Uint16(p[2:])) - ipv4Len
 	return netip.AddrFrom4([4]byte(p[16:20])), Undecided
 }
@@ -144,17 +144,52 @@ func (d *datagram) parseIPv6(p []byte) (netip.Addr, Outcome) {
 	if len(p) < ipv6Len || p[0]>>4 != 6 {
 		return netip.Addr{}, PassNotOurs
 	}
-	switch p[6] {
+	next, skipped := skipExtensions(p[6], p[ipv6Len:])
+	switch next {
 	case protoUDP:
-	case 44:
+	case ipv6Fragment:
 		return netip.Addr{}, PassFragment
-	case 0, 43, 51, 60, 135: // hop-by-hop, routing, authentication, destination options, mobility
+	case ipv6HopByHop, ipv6Routing, ipv6Auth, ipv6Destination, ipv6Mobility:
 		return netip.Addr{}, PassIPv6Ext
 	default:
 		return netip.Addr{}, PassNotOurs
 	}
-	d.room = int(binary.BigEndian.Uint16(p[4:]))
+	d.udp = ipv6Len + skipped
+	d.room = int(binary.BigEndian.Uint16(p[4:])) - skipped
 	return netip.AddrFrom16([16]byte(p[24:40])), Undecided
+}
+
+// Extension headers of IPv6, and how many and how long ones are walked over, as in C.
+const (
+	ipv6HopByHop    = 0
+	ipv6Routing     = 43
+	ipv6Fragment    = 44
+	ipv6Auth        = 51
+	ipv6Destination = 60
+	ipv6Mobility    = 135
+
+	ipv6ExtMax   = 4
+	ipv6ExtUnits = 31
+)
+
+// skipExtensions walks over the headers that change nothing for us: options, and routes whose end is here (RFC 8200
+// §4). It gives the protocol that follows and the length of what it passed, which may lie beyond the packet.
+func skipExtensions(next byte, p []byte) (protocol byte, skipped int) {
+	for i := range ipv6ExtMax {
+		if next != ipv6Destination && next != ipv6Routing && (next != ipv6HopByHop || i > 0) {
+			break
+		}
+		if len(p) < skipped+8 {
+			break
+		}
+		h := p[skipped:]
+		if h[1] > ipv6ExtUnits || next == ipv6Routing && h[3] != 0 {
+			break
+		}
+		next = h[0]
+		skipped += 8 + 8*int(h[1])
+	}
+	return next, skipped
 }
 
 func forwardFrame(frame []byte, udp int, ifindex uint32, w Worker) FrameVerdict {

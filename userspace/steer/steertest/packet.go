@@ -18,6 +18,7 @@ type Packet struct {
 	InnerVLAN  uint16 // TPID of a second tag
 	Options    bool   // IPv4 with options
 	Fragment   uint16 // IPv4 flags and fragment offset
+	Extensions []Extension
 	NextHeader uint16 // IPv6: in place of UDP; HopByHop for 0
 	Protocol   uint8  // IPv4: in place of UDP
 	NoChecksum bool   // UDP checksum 0
@@ -26,6 +27,9 @@ type Packet struct {
 	Trailer    int    // bytes behind the IP packet
 	Cut        int    // bytes missing from the end of the frame
 }
+
+// Extension is an IPv6 extension header of options, or a routing header (43), of 8 + 8 * Units bytes.
+type Extension struct{ Kind, Units, SegmentsLeft byte }
 
 // HopByHop is the IPv6 next header 0, which in Packet would mean none.
 const HopByHop = 0x100
@@ -88,9 +92,23 @@ func (p Packet) appendIPv4(f []byte) []byte {
 
 func (p Packet) appendIPv6(f []byte) []byte {
 	ip := make([]byte, 40)
+	next := 6 // where the header after this one is named
+	for _, e := range p.Extensions {
+		h := make([]byte, 8+8*int(e.Units))
+		h[1] = e.Units
+		if e.Kind == 43 {
+			h[3] = e.SegmentsLeft
+		} else {
+			h[2], h[3] = 1, byte(len(h)-4) // PadN over the rest
+		}
+		ip[next] = e.Kind
+		next = len(ip)
+		ip = append(ip, h...)
+	}
+	ip[next] = byte(or(p.NextHeader, 17))
 	ip[0] = 0x60
-	binary.BigEndian.PutUint16(ip[4:], uint16(or(p.IPLength, 8+len(p.Payload))))
-	ip[6], ip[7] = byte(or(p.NextHeader, 17)), 64
+	binary.BigEndian.PutUint16(ip[4:], uint16(or(p.IPLength, len(ip)-40+8+len(p.Payload))))
+	ip[7] = 64
 	src, dst := p.Src.Addr().As16(), p.Dst.Addr().As16()
 	copy(ip[8:], src[:])
 	copy(ip[24:], dst[:])

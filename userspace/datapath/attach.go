@@ -193,7 +193,7 @@ func attachNew(prog *ebpf.Program, dev netlink.Link, mode Mode) (link.Link, erro
 	return l, nil
 }
 
-// Above this MTU most drivers have no room for XDP on one page.
+// Above this MTU a frame does not fit one page, and a driver has to know frames of several buffers.
 const largeMTU = 3498
 
 // attachError says in words what the kernel gives as a number.

@@ -15,7 +15,7 @@ var (
 	ErrPrivileges = errors.New("not permitted: needs root or CAP_BPF and CAP_NET_ADMIN; or set datapath.mode: off")
 	ErrInterface  = errors.New("no such interface; see `ip link` and set datapath.interfaces")
 	ErrNoNative   = errors.New("the driver has no native XDP for it; set datapath.mode: generic or auto")
-	ErrMTU        = errors.New("the MTU is too large for native XDP (about 3500 bytes at most); lower it or set datapath.mode: generic or auto")
+	ErrMTU        = errors.New("the driver does native XDP only up to a smaller MTU; lower the interface's or set datapath.mode: generic or auto")
 	ErrBusy       = errors.New("another XDP program is attached")
 	ErrLayout     = errors.New("the pinned maps have another layout")
 	ErrInUse      = errors.New("another sipsteer uses it; stop that one, or give each its own datapath.bpffs")

@@ -115,7 +115,7 @@ func (w *wire) send(t *testing.T, payload string) {
 // receive waits for a frame to the MAC address on the far end.
 func (w *wire) receive(t *testing.T, to [6]byte) []byte {
 	t.Helper()
-	buf := make([]byte, 2048)
+	buf := make([]byte, 1<<16)
 	for {
 		n, err := unix.Read(w.socket, buf)
 		if err != nil {
@@ -142,6 +142,8 @@ func passAll(t *testing.T) *ebpf.Program {
 	t.Helper()
 	p, err := ebpf.NewProgram(&ebpf.ProgramSpec{
 		Type:         ebpf.XDP,
+		AttachType:   ebpf.AttachXDP,
+		Flags:        unix.BPF_F_XDP_HAS_FRAGS,
 		Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, 2), asm.Return()},
 		License:      "Dual BSD/GPL",
 	})

@@ -12,7 +12,7 @@ UNIT         = $$($(GO) list ./... | grep -v /tests/)
 GENERATED    = '*_bpfel.go' '*_bpfel.o'
 
 .DEFAULT_GOAL := help
-.PHONY: help build run demo test test-packages race lint generate check-generate bench kernels clean
+.PHONY: help build run demo test test-packages race lint generate check-generate bench kernels fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,6 +64,11 @@ kernels: test-packages ## boot Linux 6.1 and 6.12 under qemu: load every BPF pro
 bench: build ## measure the datapath, alone and against Kamailio, and print tables (root)
 	$(GO) run ./tests/bench/kernel
 	$(GO) run ./tests/bench
+
+N      ?= 1000000
+CORPUS ?= ../shared/corpus/*/messages/*
+fuzz: ## hold kernel, twin and a plain parser against each other on N random packets (root; else without the kernel)
+	$(GO) run ./tests/fuzz -n $(N) -corpus '$(CORPUS)' $(if $(SEED),-seed $(SEED))
 
 clean: ## remove what build made
 	rm -rf bin

@@ -34,6 +34,8 @@ type Config struct {
 	Mode       Mode
 	PinPath    string // a directory below a bpf file system, of this daemon alone; "" pins nothing
 	MaxPins    int    // size of the pin table, allocated at once (about 130 bytes each); 0 = 262144
+
+	trial bool // for OpenTrial
 }
 
 // DefaultMaxPins is the size of the pin table where Config gives none.
@@ -90,6 +92,9 @@ func (d *Datapath) load() error {
 	}
 	spec.Maps["pins"].MaxEntries = uint32(d.cfg.MaxPins)
 	spec.Maps["calls"].MaxEntries = uint32(d.cfg.MaxPins)
+	if d.cfg.trial {
+		countInMemory(spec)
+	}
 
 	var opts ebpf.CollectionOptions
 	if d.cfg.PinPath != "" {

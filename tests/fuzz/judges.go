@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/sipsteer/sipsteer/userspace/datapath"
+	"github.com/sipsteer/sipsteer/userspace/steer"
+	"github.com/sipsteer/sipsteer/userspace/steer/steertest"
+)
+
+// execution is one packet, and the pin that its Call-ID has, if any.
+type execution struct {
+	frame   []byte
+	payload string // as the frame holds it
+	sound   bool   // the layers below SIP are: then the reference can judge
+	pin     *steer.Pin
+}
+
+// judges holds the three readings of the rules side by side.
+type judges struct {
+	kernel *datapath.Trial // nil: twin and reference alone
+	tables steer.Tables
+	met    map[steer.Outcome]uint64
+}
+
+func openJudges(kernel bool) (*judges, error) {
+	j := &judges{tables: steertest.Tables(steer.Key{}, nil), met: map[steer.Outcome]uint64{}}
+	if !kernel {
+		return j, nil
+	}
+	var err error
+	if j.kernel, err = datapath.OpenTrial(64); err != nil {
+		return nil, err
+	}
+	if err := j.kernel.ReplaceServices(steertest.Services()); err != nil {
+		return nil, err
+	}
+	for id, w := range steertest.Workers() {
+		if w.Forward == steer.ForwardNone {
+			continue
+		}
+		if err := j.kernel.SetWorker(id, w); err != nil {
+			return nil, err
+		}
+	}
+	return j, nil
+}
+
+func (j *judges) close() error {
+	if j.kernel == nil {
+		return nil
+	}
+	return j.kernel.Close()
+}
+
+// differ returns what the judges disagree about; "" for nothing.
+func (j *judges) differ(x execution) string {
+	var after steer.Pin
+	if x.pin != nil {
+		after = *x.pin
+	}
+	var key steer.Key
+	asked := false
+	j.tables.Pin = func(k steer.Key) *steer.Pin {
+		key, asked = k, true
+		if x.pin == nil {
+			return nil
+		}
+		return &after
+	}
+	twin := steer.Frame(x.frame, steertest.IngressIndex, j.tables)
+	j.met[twin.Outcome]++
+	if x.sound {
+		if d := differReference(x, twin.Outcome, key); d != "" {
+			return d
+		}
+	}
+	if j.kernel == nil {
+		return ""
+	}
+	return j.differKernel(x, twin, after, key, asked)
+}
+
+// differReference holds the twin against the plain reading.
+func differReference(x execution, twin steer.Outcome, key steer.Key) string {
+	m := steertest.Reference(x.payload)
+	want := m.Unjudged
+	switch {
+	case want != steer.Undecided:
+	case m.Initial():
+		want = steer.PassInitial
+	case key != steertest.Secret.Key(m.CallID):
+		return fmt.Sprintf("the twin looks for key %v, the reference for Call-ID %q", key, m.CallID)
+	case x.pin == nil:
+		want = steer.PassNoPin
+	default:
+		want = steered[x.pin.Worker]
+	}
+	if want != twin {
+		return fmt.Sprintf("the twin says %v, the reference %v", twin, want)
+	}
+	return ""
+}
+
+// steered is what becomes of a pinned packet, by worker.
+var steered = map[uint32]steer.Outcome{
+	steertest.WorkerLocal: steer.SteerLocal, steertest.WorkerTX: steer.SteerL2TX, steertest.WorkerRedirect: steer.SteerL2Redirect,
+	steertest.WorkerDown: steer.PassNoWorker, steertest.WorkerUnknown: steer.PassNoWorker,
+}
+
+// differKernel holds the kernel against the twin: outcome, action, the frame as it leaves, the pin as it stands after.
+func (j *judges) differKernel(x execution, twin steer.FrameVerdict, after steer.Pin, key steer.Key, asked bool) string {
+	pinned := asked && x.pin != nil
+	if pinned {
+		if err := j.kernel.Pins().Put(key, *x.pin); err != nil {
+			return err.Error()
+		}
+		defer j.kernel.Pins().Delete(key)
+	}
+	action, outcome, frame, err := j.kernel.Run(x.frame)
+	switch {
+	case err != nil:
+		return err.Error()
+	case outcome != twin.Outcome:
+		return fmt.Sprintf("the kernel says %v, the twin %v", outcome, twin.Outcome)
+	case action != twin.Action:
+		return fmt.Sprintf("the kernel returns XDP action %d, the twin %d", action, twin.Action)
+	case !bytes.Equal(frame, twin.Frame):
+		return fmt.Sprintf("the kernel sends %x, the twin %x", frame, twin.Frame)
+	}
+	if !pinned {
+		return ""
+	}
+	pin, ok := j.kernel.Pins().Get(key)
+	if pin = steertest.Settle(*x.pin, pin); !ok || pin != after {
+		return fmt.Sprintf("the kernel leaves the pin %+v, the twin %+v", pin, after)
+	}
+	return ""
+}

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sipsteer/sipsteer/ctrl/api"
 	"github.com/sipsteer/sipsteer/ctrl/api/apitest"
@@ -144,6 +145,9 @@ func TestChangingCommands(t *testing.T) {
 		{"users remove alice@example.com", "", 1, "sipsteer: removing user alice@example.com: user alice@example.com: not found\n"},
 		{"workers drain w1", "", 0, "w1 gets no new calls; 2 dialogs left\n"},
 		{"workers undrain w1", "", 0, "w1 gets new calls again\n"},
+		{"workers weight w1 3", "", 0, "w1 has weight 3\n"},
+		{"workers weight w1 config", "", 0, "w1 has weight 1\n"},
+		{"workers weight w9 3", "", 1, "sipsteer: weighting worker w9: worker \"w9\": not found\n"},
 		{"workers drain w9", "", 1, "sipsteer: draining worker w9: worker \"w9\": not found\n"},
 		{"registrations remove alice@example.com", "", 0, "removed 1 bindings of alice@example.com\n"},
 		{"registrations remove alice@example.com", "", 1, "sipsteer: removing registrations: registrations of alice@example.com: not found\n"},
@@ -159,13 +163,36 @@ func TestChangingCommands(t *testing.T) {
 	}
 }
 
+func TestDrainWaitsUntilTheLastCallIsOver(t *testing.T) {
+	d := apitest.New()
+	url := serve(t, d)
+	over := make(chan struct{})
+	time.AfterFunc(300*time.Millisecond, func() {
+		defer close(over)
+		if err := d.EndDialogs("w1"); err != nil {
+			t.Error(err)
+		}
+	})
+	r := runWith(t, url, "", "workers", "drain", "w1", "--wait", "--every", "10ms")
+	select {
+	case <-over:
+	default:
+		t.Error("it did not wait")
+	}
+	if r.status != 0 || r.stderr != "w1 gets no new calls; 2 dialogs left\n" || r.stdout != "w1 gets no new calls and has none left\n" {
+		t.Errorf("exit %d, %q, %q", r.status, r.stdout, r.stderr)
+	}
+}
+
 func TestWrongCommandLinesExit2(t *testing.T) {
 	for line, says := range map[string]string{
-		"stat":          `sipsteer has no command "stat"; did you mean status?`,
-		"users ad":      `sipsteer users has no command "ad"; did you mean add?`,
-		"status now":    `sipsteer status: there is no use for "now"`,
-		"workers drain": "sipsteer workers drain: NAME is missing",
-		"users add a@b": "give either --password SECRET or --password-stdin",
+		"stat":                   `sipsteer has no command "stat"; did you mean status?`,
+		"users ad":               `sipsteer users has no command "ad"; did you mean add?`,
+		"status now":             `sipsteer status: there is no use for "now"`,
+		"workers drain":          "sipsteer workers drain: NAME is missing",
+		"workers weight w1 0":    `"0" is no weight; allowed: 1 to 1000, or config`,
+		"workers weight w1 much": `"much" is no weight`,
+		"users add a@b":          "give either --password SECRET or --password-stdin",
 		"users add a@b --password x --password-stdin": "give either --password SECRET or --password-stdin",
 		"users add a --password x":                    `"a" is not an address such as alice@example.com`,
 		"users remove a":                              `"a" is not an address`,

@@ -196,6 +196,21 @@ func TestDrainAndUndrain(t *testing.T) {
 	}
 }
 
+func TestWeight(t *testing.T) {
+	d := apitest.New()
+	for body, want := range map[string]int{`{"weight":3}`: 200, `{"weight":0}`: 200, `{"weight":1001}`: 422, `{"weight":-1}`: 422, `{"weight":"x"}`: 422, `{}`: 422} {
+		if w := ask(t, d, "PUT", "/v1/workers/w1/weight", body); w.Code != want {
+			t.Errorf("%s: %d %s, want %d", body, w.Code, w.Body, want)
+		}
+	}
+	if w := ask(t, d, "PUT", "/v1/workers/w1/weight", `{"weight":3}`); dig(t, w, "weight") != 3.0 {
+		t.Errorf("weight: %s", w.Body)
+	}
+	if w := ask(t, d, "PUT", "/v1/workers/none/weight", `{"weight":3}`); w.Code != 404 {
+		t.Errorf("unknown worker: %d %s", w.Code, w.Body)
+	}
+}
+
 func TestRemoveRegistrations(t *testing.T) {
 	d := apitest.New()
 	w := ask(t, d, "DELETE", "/v1/registrations/sip:alice@example.com", "")
@@ -259,7 +274,8 @@ func TestOpenAPIDescribesEveryEndpoint(t *testing.T) {
 	paths := dig(t, w, "paths").(map[string]any)
 	for path, methods := range map[string][]string{
 		"/v1/status": {"get"}, "/v1/workers": {"get"}, "/v1/workers/{name}/drain": {"post"}, "/v1/workers/{name}/undrain": {"post"},
-		"/v1/dialogs": {"get"}, "/v1/registrations": {"get"}, "/v1/registrations/{aor}": {"delete"},
+		"/v1/workers/{name}/weight": {"put"},
+		"/v1/dialogs":               {"get"}, "/v1/registrations": {"get"}, "/v1/registrations/{aor}": {"delete"},
 		"/v1/users": {"get", "post"}, "/v1/users/{aor}": {"delete"}, "/v1/users/{aor}/password": {"put"}, "/healthz": {"get"},
 	} {
 		for _, m := range methods {

@@ -31,13 +31,18 @@ type StatusSource interface {
 	Status(ctx context.Context) (Status, error)
 }
 
-// Workers changes which workers get new calls. Both methods wrap ErrNotFound
-// for a name that is not in the config and do nothing when the worker is in
-// that state already.
+// Workers changes which workers get new calls, and how many; what is changed
+// holds over a restart. All methods wrap ErrNotFound for a name that is not in
+// the config and do nothing when the worker is in that state already.
 type Workers interface {
 	Drain(ctx context.Context, name string) error
 	Undrain(ctx context.Context, name string) error
+	// SetWeight sets a worker's share, 1 to MaxWeight; 0 takes the config's again.
+	SetWeight(ctx context.Context, name string, weight int) error
 }
+
+// MaxWeight is the largest weight of a worker.
+const MaxWeight = 1000
 
 // DialogFilter selects dialogs; zero fields select all.
 type DialogFilter struct {

@@ -64,7 +64,7 @@ func newFixture(t *testing.T, maxPins int) *fixture {
 	accounts := users{"alice@example.com": true, "bob@example.com": true, "off@example.com": true}
 	table := location.New(prompt{})
 	domains := route.NewDomains([]string{"example.com"}, []netip.AddrPort{vip})
-	workers := pool.New([]pool.Worker{{ID: 1, Name: "w1", Weight: 1}, {ID: 2, Name: "w2", Weight: 1}})
+	workers := pool.New([]pool.Worker{{ID: 1, Name: "w1", Weight: 1}, {ID: 2, Name: "w2", Weight: 1}}, 4099)
 	for _, name := range []string{"w1", "w2"} {
 		if err := workers.SetReachable(name, true); err != nil {
 			t.Fatal(err)

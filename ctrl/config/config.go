@@ -8,6 +8,7 @@ package config
 import (
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"time"
 )
@@ -67,6 +68,16 @@ type Service struct {
 	// Domains are the host parts this service is responsible for, in lower
 	// case; an IPv6 literal is kept as "[2001:db8::1]", as in a SIP URI.
 	Domains []string `yaml:"domains"`
+	// Workers are the names of the workers that serve it; empty means all.
+	Workers []string `yaml:"workers,omitempty"`
+	// MaglevSize is the number of slots of the table that spreads new calls over
+	// the workers: a prime from 251 to 1048573.
+	MaglevSize int `yaml:"maglev_size"`
+}
+
+// Serves tells whether a worker serves the service.
+func (s *Service) Serves(worker string) bool {
+	return len(s.Workers) == 0 || slices.Contains(s.Workers, worker)
 }
 
 // PolicyProxy authenticates and routes in the control plane and hands the
@@ -147,6 +158,7 @@ func Default() *Config {
 
 func (s *Service) setDefaults() {
 	s.Policy = PolicyProxy
+	s.MaglevSize = 65537
 }
 
 func (w *WorkerSpec) setDefaults() {

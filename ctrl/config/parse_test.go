@@ -31,7 +31,7 @@ func TestParseFillsDefaults(t *testing.T) {
 	if c.Datapath.MaxPins != 262144 || c.Datapath.Mode != ModeAuto || c.Store != d.Store || c.API.Listen != "127.0.0.1:8060" {
 		t.Errorf("defaults are not filled in: %+v", c)
 	}
-	if c.Services[0].Policy != PolicyProxy || c.Workers[0].Weight != 1 {
+	if c.Services[0].Policy != PolicyProxy || c.Services[0].MaglevSize != 65537 || !c.Services[0].Serves("w2") || c.Workers[0].Weight != 1 {
 		t.Errorf("entries of lists lack their defaults: %+v %+v", c.Services, c.Workers)
 	}
 	if got := c.Services[0].Listen[0].String(); got != "udp://192.0.2.10:5060" {
@@ -93,6 +93,10 @@ func TestParseRefuses(t *testing.T) {
 		"no forward":               {", forward: local", "", `f:8: workers[1].forward: is missing; allowed: local, l2`},
 		"unknown forward":          {"forward: local", "forward: l3", `f:8: workers[1].forward: "l3" is not allowed; allowed: local, l2`},
 		"ipip later":               {"forward: local", "forward: ipip", `f:8: workers[1].forward: ipip is not in this version; allowed: local, l2`},
+		"service's worker unknown": {"domains: [example.com]", "domains: [example.com]\n    workers: [w1, w3]", `f:6: services[0].workers[1]: "w3" is not the name of a worker in this file`},
+		"service's worker twice":   {"domains: [example.com]", "domains: [example.com]\n    workers: [w1, w1]", `f:6: services[0].workers[1]: w1 is listed twice`},
+		"Maglev size no prime":     {"domains: [example.com]", "domains: [example.com]\n    maglev_size: 65536", `f:6: services[0].maglev_size: 65536 is not a prime number; 65537 is one`},
+		"Maglev size too small":    {"domains: [example.com]", "domains: [example.com]\n    maglev_size: 7", `f:6: services[0].maglev_size: 7 is not between 251 and 1048573`},
 		"weight zero":              {"forward: local", "forward: local, weight: 0", `f:8: workers[1].weight: 0 is not between 1 and 1000`},
 		"no listen":                {"    listen: [udp://192.0.2.10:5060]\n", "", `f:3: services[0].listen: is missing`},
 		"no domains":               {"domains: [example.com]", "policy: proxy", `f:3: services[0].domains: is missing`},

@@ -4,6 +4,7 @@ package config
 
 import (
 	"fmt"
+	"math/big"
 	"net/netip"
 	"path"
 	"slices"
@@ -16,7 +17,7 @@ import (
 func (r *report) checkConfig(c *Config) {
 	r.checkName("node", c.Node)
 	r.checkDatapath(&c.Datapath)
-	r.checkServices(c.Services)
+	r.checkServices(c)
 	r.checkWorkers(c.Workers)
 	r.checkRegistrar(&c.Registrar)
 	r.checkAuth(&c.Auth)
@@ -48,21 +49,45 @@ func (r *report) checkDatapath(d *Datapath) {
 	}
 }
 
-func (r *report) checkServices(services []Service) {
-	if len(services) == 0 {
+func (r *report) checkServices(c *Config) {
+	if len(c.Services) == 0 {
 		r.fail("services", "is missing: at least one service is needed")
 	}
 	names := map[string]string{}
 	sockets := map[netip.AddrPort]string{}
-	for i, s := range services {
+	for i, s := range c.Services {
 		key := fmt.Sprintf("services[%d]", i)
 		r.checkName(key+".name", s.Name)
 		r.checkUnique(names, key+".name", s.Name)
 		r.checkOneOf(key+".policy", "services.policy", s.Policy, PolicyProxy)
 		r.checkListens(sockets, key+".listen", s.Listen)
 		r.checkDomains(key+".domains", s.Domains)
+		r.checkServiceWorkers(key, &s, c.Workers)
 	}
 }
+
+func (r *report) checkServiceWorkers(key string, s *Service, workers []WorkerSpec) {
+	for i, name := range s.Workers {
+		at := fmt.Sprintf("%s.workers[%d]", key, i)
+		if !slices.ContainsFunc(workers, func(w WorkerSpec) bool { return w.Name == name }) {
+			r.fail(at, "%q is not the name of a worker in this file", name)
+		}
+		if slices.Index(s.Workers, name) < i {
+			r.fail(at, "%s is listed twice", name)
+		}
+	}
+	r.checkRange(key+".maglev_size", s.MaglevSize, minMaglev, maxMaglev)
+	if s.MaglevSize > 0 && !big.NewInt(int64(s.MaglevSize)).ProbablyPrime(0) {
+		r.fail(key+".maglev_size", "%d is not a prime number; 65537 is one, and 4099, 16411, 262147 and 1048573", s.MaglevSize)
+	}
+}
+
+// Bounds of a Maglev table: below, a few workers would not get even shares;
+// above, a change of workers would take long.
+const (
+	minMaglev = 251
+	maxMaglev = 1048573
+)
 
 func (r *report) checkListens(taken map[netip.AddrPort]string, key string, listens []Listen) {
 	if len(listens) == 0 {

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package pool knows the workers and chooses one for each new call: Maglev over
-// the Call-ID's key, so that every node of a cluster chooses the same and a
-// worker's coming or going moves few of the others' calls.
+// Package pool knows the workers of a service and chooses one for each new call:
+// Maglev over the Call-ID's key, so that every node of a cluster chooses the
+// same and a worker's coming or going moves none of the others' calls.
 package pool
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -14,15 +15,13 @@ import (
 	"sync/atomic"
 
 	"github.com/sipsteer/sipsteer/userspace/steer"
-
-	"encoding/binary"
 )
 
 // State is what a worker may get.
 type State uint8
 
-// Up takes new calls, Draining only keeps its old ones, Down has no known way
-// to it.
+// Up takes new calls, Draining only keeps its old ones, Down cannot be reached
+// or does not answer.
 const (
 	Down State = iota
 	Up
@@ -46,98 +45,141 @@ type Worker struct {
 	State   State
 }
 
-// Pool is a set of workers. It is safe for concurrent use; Choose takes no lock.
+// member is a worker with what its state is made of.
+type member struct {
+	Worker
+	known     bool // somebody has said whether it is reachable
+	reachable bool // there is a way to it
+	ill       bool // there is, but it does not answer
+	drained   bool
+}
+
+func (m *member) state() State {
+	switch {
+	case !m.reachable || m.ill:
+		return Down
+	case m.drained:
+		return Draining
+	}
+	return Up
+}
+
+// Pool is the set of workers of one service. It is safe for concurrent use;
+// Choose takes no lock.
 type Pool struct {
+	size     int
+	publish  func(slots []uint32)
 	mu       sync.Mutex
-	workers  []Worker
-	drained  map[string]bool
+	members  []member
 	slots    atomic.Pointer[table]
 	reaching atomic.Pointer[map[uint32]bool] // workers that are not down
 }
 
-// New makes a pool in which every worker is down until SetReachable says otherwise.
-func New(workers []Worker) *Pool {
-	p := &Pool{workers: slices.Clone(workers), drained: map[string]bool{}}
-	for i := range p.workers {
-		p.workers[i].State = Down
+// New makes a pool in which every worker is down until SetReachable says
+// otherwise. size is the prime number of slots of its table, 0 for DefaultSize.
+func New(workers []Worker, size int) *Pool {
+	if size == 0 {
+		size = DefaultSize
+	}
+	p := &Pool{size: size, publish: func([]uint32) {}}
+	for _, w := range workers {
+		p.members = append(p.members, member{Worker: w})
 	}
 	p.rebuild()
 	return p
 }
 
+// OnChange sets what is told each new table, from the time on when it is known
+// of every worker whether it can be reached: until then, what an earlier daemon
+// published stands. publish must not call the pool; its slots are not to be
+// changed, and none means that no worker takes calls.
+func (p *Pool) OnChange(publish func(slots []uint32)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.publish = publish
+	p.tell()
+}
+
 // Choose gives the worker for a new call; ok is false when none is up.
 func (p *Pool) Choose(key steer.Key) (id uint32, ok bool) {
-	t := p.slots.Load()
+	t := *p.slots.Load()
 	if t == nil {
 		return 0, false
 	}
-	return t[binary.LittleEndian.Uint64(key[:8])%TableSize], true
+	return t[binary.LittleEndian.Uint64(key[:8])%uint64(len(t))], true
 }
 
 // Reachable tells whether a worker that has a call can still be given its packets.
 func (p *Pool) Reachable(id uint32) bool { return (*p.reaching.Load())[id] }
 
-// SetReachable marks a worker up or down. A draining worker stays draining.
+// SetReachable says whether there is a way to a worker.
 func (p *Pool) SetReachable(name string, reachable bool) error {
-	return p.change(name, func(w *Worker) {
-		switch {
-		case !reachable:
-			w.State = Down
-		case p.drained[name]:
-			w.State = Draining
-		default:
-			w.State = Up
-		}
-	})
+	return p.change(name, func(m *member) { m.known, m.reachable = true, reachable })
+}
+
+// SetHealthy says whether a worker that can be reached answers; until somebody
+// says otherwise, it does.
+func (p *Pool) SetHealthy(name string, healthy bool) error {
+	return p.change(name, func(m *member) { m.ill = !healthy })
 }
 
 // Drain stops new calls to a worker, or lets them come again.
 func (p *Pool) Drain(name string, drain bool) error {
-	return p.change(name, func(w *Worker) {
-		p.drained[name] = drain
-		switch {
-		case w.State == Down:
-		case drain:
-			w.State = Draining
-		default:
-			w.State = Up
-		}
-	})
+	return p.change(name, func(m *member) { m.drained = drain })
 }
 
-func (p *Pool) change(name string, apply func(*Worker)) error {
+// SetWeight gives a worker another share of new calls, 1 or more.
+func (p *Pool) SetWeight(name string, weight int) error {
+	return p.change(name, func(m *member) { m.Weight = weight })
+}
+
+func (p *Pool) change(name string, apply func(*member)) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	i := slices.IndexFunc(p.workers, func(w Worker) bool { return w.Name == name })
+	i := slices.IndexFunc(p.members, func(m member) bool { return m.Name == name })
 	if i < 0 {
 		return fmt.Errorf("changing worker %q: %w", name, ErrUnknown)
 	}
-	before := p.workers[i].State
-	apply(&p.workers[i])
-	if p.workers[i].State != before {
+	before := p.members[i]
+	apply(&p.members[i])
+	if after := &p.members[i]; after.state() != before.state() || after.Weight != before.Weight {
 		p.rebuild()
+	}
+	if p.members[i] != before {
+		p.tell()
 	}
 	return nil
 }
 
-// rebuild publishes a new table and set of reachable workers; mu is held, or the
-// pool is not shared yet.
+// rebuild makes the table and the set of reachable workers anew; mu is held, or
+// the pool is not shared yet.
 func (p *Pool) rebuild() {
 	var shares []share
 	reach := map[uint32]bool{}
-	for _, w := range p.workers {
-		if w.State == Up {
-			shares = append(shares, share{w.ID, w.Name, w.Weight})
-		}
-		reach[w.ID] = w.State != Down
+	for i := range p.members {
+		m := &p.members[i]
+		m.State = m.state()
+		shares = append(shares, share{m.ID, m.Name, m.Weight, m.State == Up})
+		reach[m.ID] = m.State != Down
 	}
+	t := build(shares, p.size)
 	p.reaching.Store(&reach)
-	p.slots.Store(build(shares))
+	p.slots.Store(&t)
+}
+
+func (p *Pool) tell() {
+	if !slices.ContainsFunc(p.members, func(m member) bool { return !m.known }) {
+		p.publish(*p.slots.Load())
+	}
 }
 
 // Workers lists the workers as they are now, in the order of the config.
 func (p *Pool) Workers() []Worker {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return slices.Clone(p.workers)
+	list := make([]Worker, len(p.members))
+	for i := range p.members {
+		list[i] = p.members[i].Worker
+	}
+	return list
 }

@@ -47,6 +47,11 @@ var migrations = [...]string{
 		name TEXT PRIMARY KEY,
 		id   INTEGER NOT NULL UNIQUE
 	) STRICT, WITHOUT ROWID;`,
+	`CREATE TABLE worker_settings (
+		name    TEXT PRIMARY KEY,
+		drained INTEGER NOT NULL,
+		weight  INTEGER NOT NULL -- 0: as in the config
+	) STRICT, WITHOUT ROWID;`,
 }
 
 // migrate brings the schema to the latest version, all steps or none.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -268,6 +269,24 @@ func TestSecretsAndWorkerNumbersStayTheSame(t *testing.T) {
 	}
 	if _, id := get(s, "w3"); id != 3 {
 		t.Errorf("w3 has number %d, want 3", id)
+	}
+}
+
+func TestWorkerSettingsOutliveARestart(t *testing.T) {
+	s, location := newStore(t)
+	want := map[string]WorkerSetting{"w1": {Drained: true}, "w2": {Weight: 7}}
+	for _, set := range []struct {
+		name string
+		to   WorkerSetting
+	}{{"w1", WorkerSetting{Weight: 3}}, {"w1", want["w1"]}, {"w2", want["w2"]}} {
+		if err := s.SetWorker(t.Context(), set.name, set.to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Close()
+	got, err := reopen(t, location).WorkerSettings()
+	if err != nil || !maps.Equal(got, want) {
+		t.Fatalf("after the restart: %v, %v; want %v", got, err, want)
 	}
 }
 

@@ -52,6 +52,8 @@ type Node struct {
 	sockets   *sockets
 	table     table
 	raw       *forward.Raw
+	settings  map[string]store.WorkerSetting // by the workers' names; under mu
+	mu        sync.Mutex
 	workers   []*worker
 	byID      map[uint32]*worker
 	dialogs   *dialog.Dialogs

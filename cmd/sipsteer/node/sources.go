@@ -47,22 +47,6 @@ func translate(err error) error {
 	return err
 }
 
-// Drain stops new calls to a worker in every service.
-func (n *Node) Drain(_ context.Context, name string) error { return n.drain(name, true) }
-
-// Undrain lets a worker have new calls again.
-func (n *Node) Undrain(_ context.Context, name string) error { return n.drain(name, false) }
-
-func (n *Node) drain(name string, drain bool) error {
-	for _, s := range n.services {
-		if err := s.pool.Drain(name, drain); err != nil {
-			return translate(err)
-		}
-	}
-	n.log.Info("worker changed", "worker", name, "draining", drain)
-	return nil
-}
-
 // Dialogs lists dialogs, the oldest first.
 func (n *Node) Dialogs(ctx context.Context, f api.DialogFilter) (list []api.Dialog, more bool, err error) {
 	err = n.dialogs.List(time.Now(), func(d dialog.Dialog) bool {

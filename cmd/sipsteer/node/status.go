@@ -133,10 +133,10 @@ func (n *Node) workerStatus(dialogs map[uint32]int, control chain.Counters) ([]a
 	if err != nil {
 		return nil, err
 	}
-	states := n.workerStates()
+	known := n.poolWorkers()
 	var list []api.WorkerStatus
 	for _, spec := range n.cfg.Workers {
-		w := api.WorkerStatus{Name: spec.Name, Forward: spec.Forward, Weight: spec.Weight}
+		w := api.WorkerStatus{Name: spec.Name, Forward: spec.Forward, Weight: known[spec.Name].Weight}
 		if spec.Address.IsValid() {
 			w.Address = spec.Address.String()
 		}
@@ -146,7 +146,7 @@ func (n *Node) workerStatus(dialogs map[uint32]int, control chain.Counters) ([]a
 				w.Dialogs += uint64(dialogs[part.id])
 			}
 		}
-		w.State = states[spec.Name].String()
+		w.State = known[spec.Name].State.String()
 		if w.State == api.WorkerDraining && w.Dialogs == 0 {
 			w.State = api.WorkerDrained
 		}
@@ -155,13 +155,14 @@ func (n *Node) workerStatus(dialogs map[uint32]int, control chain.Counters) ([]a
 	return list, nil
 }
 
-// workerStates is the state of each worker by name; services agree about it.
-func (n *Node) workerStates() map[string]pool.State {
-	states := map[string]pool.State{}
+// poolWorkers is each worker by name, as the pools have it; services agree about
+// state and weight. One that serves none is down.
+func (n *Node) poolWorkers() map[string]pool.Worker {
+	known := map[string]pool.Worker{}
 	for _, s := range n.services {
 		for _, w := range s.pool.Workers() {
-			states[w.Name] = w.State
+			known[w.Name] = w
 		}
 	}
-	return states
+	return known
 }

@@ -53,6 +53,10 @@ func (n *Node) openWorkers(ctx context.Context) error {
 			n.onClose(raw.Close)
 		}
 	}
+	var err error
+	if n.settings, err = n.store.WorkerSettings(); err != nil {
+		return err
+	}
 	for i, s := range n.cfg.Services {
 		if err := n.openService(ctx, uint16(i+1), s); err != nil {
 			return err
@@ -73,6 +77,9 @@ func (n *Node) openService(ctx context.Context, id uint16, s config.Service) err
 	svc := &service{id: id, config: s}
 	var members []pool.Worker
 	for _, spec := range n.cfg.Workers {
+		if !s.Serves(spec.Name) {
+			continue
+		}
 		number, err := n.store.WorkerID(spec.Name + "@" + s.Name)
 		if err != nil {
 			return err
@@ -81,10 +88,15 @@ func (n *Node) openService(ctx context.Context, id uint16, s config.Service) err
 		n.byID[number] = w
 		n.workers = append(n.workers, w)
 		members = append(members, pool.Worker{
-			ID: number, Name: spec.Name, Forward: spec.Forward, Address: spec.Address, Weight: spec.Weight,
+			ID: number, Name: spec.Name, Forward: spec.Forward, Address: spec.Address, Weight: n.weight(spec),
 		})
 	}
-	svc.pool = pool.New(members)
+	svc.pool = pool.New(members, s.MaglevSize)
+	for name, set := range n.settings {
+		if s.Serves(name) && set.Drained {
+			_ = svc.pool.Drain(name, true) // one that left the config has nothing to drain
+		}
+	}
 	n.services = append(n.services, svc)
 	for _, w := range n.workers[len(n.workers)-len(members):] {
 		if err := n.openWorker(ctx, svc, w); err != nil {

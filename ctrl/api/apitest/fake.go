@@ -85,12 +85,26 @@ func (d *Daemon) Drain(_ context.Context, name string) error {
 // Undrain marks a worker.
 func (d *Daemon) Undrain(_ context.Context, name string) error { return d.setState(name, api.WorkerUp) }
 
+// SetWeight gives a worker a weight; 0 makes it 1, as if the config said so.
+func (d *Daemon) SetWeight(_ context.Context, name string, weight int) error {
+	return d.changeWorker(name, func(w *api.WorkerStatus) { w.Weight = max(weight, 1) })
+}
+
 func (d *Daemon) setState(name, state string) error {
+	return d.changeWorker(name, func(w *api.WorkerStatus) { w.State = state })
+}
+
+// EndDialogs makes a draining worker drained.
+func (d *Daemon) EndDialogs(name string) error {
+	return d.changeWorker(name, func(w *api.WorkerStatus) { w.Dialogs, w.State = 0, api.WorkerDrained })
+}
+
+func (d *Daemon) changeWorker(name string, change func(*api.WorkerStatus)) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for i := range d.Report.Workers {
 		if d.Report.Workers[i].Name == name {
-			d.Report.Workers[i].State = state
+			change(&d.Report.Workers[i])
 			return d.Err
 		}
 	}

@@ -15,10 +15,10 @@ func Embedded(stateDir string) *Config {
 	c := Default()
 	c.Datapath.Interfaces = []string{"lo"}
 	c.Services = []Service{{
-		Name:    "edge",
-		Listen:  []Listen{{Addr: netip.MustParseAddrPort("127.0.0.1:5060")}},
-		Policy:  PolicyProxy,
-		Domains: []string{"127.0.0.1"},
+		Name:       "edge",
+		Listen:     []Listen{{Addr: netip.MustParseAddrPort("127.0.0.1:5060")}},
+		Policy:     PolicyProxy,
+		Domains:    []string{"127.0.0.1"},
 		MaglevSize: 65537,
 	}}
 	c.Workers = []WorkerSpec{

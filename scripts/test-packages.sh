@@ -5,7 +5,7 @@
 set -eu
 
 packages='clang-19 llvm-19 clang-format-19 shellcheck
-	sip-tester kamailio baresip-core sipsak
+	sip-tester kamailio baresip-core sipsak chromium
 	iproute2 ethtool qemu-system-x86 ca-certificates'
 
 if ! command -v dpkg-query >/dev/null; then

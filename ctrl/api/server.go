@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package api is the control interface: REST under /v1 described by
-// /openapi.json, /metrics for Prometheus and /healthz. It holds no state of its
+// /openapi.json, a page for browsers, /metrics for Prometheus and /healthz. It holds no state of its
 // own and reaches the rest of the daemon through the interfaces of Sources.
 package api
 
@@ -12,6 +12,8 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/sipsteer/sipsteer/ctrl/api/page"
 )
 
 // maxBody is far above the largest request, a user with a password.
@@ -29,6 +31,8 @@ func New(src Sources, version, listenHost string) http.Handler {
 	registerRegistrations(h, src)
 	registerUsers(h, src)
 	mux.Handle("GET /metrics", metricsHandler(src.Status, version))
+	mux.Handle("GET /{$}", page.Handler())
+	mux.Handle("GET /page/", page.Handler())
 	mux.Handle("/", http.HandlerFunc(noSuchEndpoint))
 	return guard(mux, listenHost)
 }

@@ -38,7 +38,8 @@ type Facts struct {
 	RmemMax      *int // net.core.rmem_max, bytes
 	RPFilterAll  *int // net.ipv4.conf.all.rp_filter
 	VIPs         []VIP
-	Programs     map[string]error // by feature: why it cannot be had, or nil
+	Missing      []string // BPF features that the kernel lacks
+	Unasked      error    // why the kernel could not be asked for them
 	Interfaces   []Interface
 }
 

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-
-	"github.com/cilium/ebpf"
 )
 
 func ptr[T any](v T) *T { return &v }
@@ -20,7 +18,6 @@ func fit() Facts {
 		BPFFS:        true, JIT: ptr(1), RmemMax: ptr(8 << 20), RPFilterAll: ptr(0),
 		Conntrack: &Conntrack{10, 1000},
 		VIPs:      []VIP{{"192.0.2.10:5060", true}},
-		Programs:  map[string]error{"XDP programs": nil},
 		Interfaces: []Interface{{
 			Name: "eth0", Up: true, Kind: "device", Driver: "mlx5_core", MTU: 1500, XDP: ptr(uint64(xdpBasic | xdpRedirect)),
 			Features: map[string]bool{}, Rings: &Limit{1024, 8192}, Channels: &Limit{8, 8}, RPFilter: ptr(2),
@@ -48,7 +45,7 @@ func TestEachFaultIsFoundAndMended(t *testing.T) {
 		mend   string
 	}{
 		{"old kernel", func(f *Facts) { f.Version = [2]int{5, 15} }, "kernel", Fail, "newer kernel"},
-		{"no XDP in the kernel", func(f *Facts) { f.Programs["XDP programs"] = ebpf.ErrNotSupported }, "BPF features", Fail, "CONFIG_BPF_SYSCALL"},
+		{"no XDP in the kernel", func(f *Facts) { f.Missing = []string{"XDP programs"} }, "BPF features", Fail, "CONFIG_BPF_SYSCALL"},
 		{"no privileges", func(f *Facts) { f.Capabilities = nil }, "privileges", Fail, "as root"},
 		{"no bpffs", func(f *Facts) { f.BPFFS = false }, "bpf file system", Fail, "mount -t bpf"},
 		{"no JIT", func(f *Facts) { f.JIT = ptr(0) }, "BPF JIT", Warn, "bpf_jit_enable=1"},
@@ -89,7 +86,7 @@ func TestEachFaultIsFoundAndMended(t *testing.T) {
 
 func TestUserSpaceNeedsNoXDP(t *testing.T) {
 	facts := fit()
-	facts.Mode, facts.BPFFS, facts.Version, facts.Programs = "off", false, [2]int{5, 10}, nil
+	facts.Mode, facts.BPFFS, facts.Version = "off", false, [2]int{5, 10}
 	facts.Interfaces = nil
 	if w := Worst(Diagnose(facts)); w != OK {
 		t.Errorf("the worst is %s: %+v", w, Diagnose(facts))
@@ -98,7 +95,7 @@ func TestUserSpaceNeedsNoXDP(t *testing.T) {
 
 func TestWhatMayNotBeAskedIsNoFault(t *testing.T) {
 	facts := fit()
-	facts.Programs["XDP programs"] = syscall.EPERM
+	facts.Unasked = syscall.EPERM
 	if w := Worst(Diagnose(facts)); w != Note {
 		t.Errorf("the worst is %s: %+v", w, Diagnose(facts))
 	}

@@ -9,10 +9,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/asm"
-	"github.com/cilium/ebpf/features"
 	"golang.org/x/sys/unix"
+
+	"github.com/sipsteer/sipsteer/userspace/datapath"
 )
 
 // Wanted says what the daemon is to do on this host.
@@ -32,8 +31,8 @@ func Gather(w Wanted) Facts {
 		RmemMax:      number("/proc/sys/net/core/rmem_max"),
 		RPFilterAll:  number("/proc/sys/net/ipv4/conf/all/rp_filter"),
 		Conntrack:    readConntrack(),
-		Programs:     programs(),
 	}
+	f.Missing, f.Unasked = datapath.Probe()
 	f.Kernel, f.Version = release()
 	for _, a := range w.Listen {
 		f.VIPs = append(f.VIPs, VIP{a.String(), isLocal(a.Addr())})
@@ -96,20 +95,6 @@ func capabilities() map[string]bool {
 		has[name] = data[bit/32].Effective&(1<<(bit%32)) != 0
 	}
 	return has
-}
-
-// programs probes for what the kernel program is built of.
-func programs() map[string]error {
-	return map[string]error{
-		"XDP programs":   features.HaveProgramType(ebpf.XDP),
-		"hash maps":      features.HaveMapType(ebpf.Hash),
-		"LPM tries":      features.HaveMapType(ebpf.LPMTrie),
-		"large programs": features.HaveLargeInstructions(),
-		"bounded loops":  features.HaveBoundedLoops(),
-		"atomics (v3)":   features.HaveV3ISA(),
-		"multi-buffer":   features.HaveProgramHelper(ebpf.XDP, asm.FnXdpLoadBytes),
-		"redirect":       features.HaveProgramHelper(ebpf.XDP, asm.FnRedirect),
-	}
 }
 
 // isLocal tells whether the host answers for an address. 127.0.0.0/8 is the host's as a whole.

@@ -3,12 +3,8 @@
 package doctor
 
 import (
-	"errors"
 	"fmt"
-	"sort"
 	"strings"
-
-	"github.com/cilium/ebpf"
 )
 
 // off says that the datapath is in user space: XDP's needs are none of its own.
@@ -29,23 +25,14 @@ func bpfFeatures(f Facts) []Finding {
 	if f.off() {
 		return nil
 	}
-	var missing []string
-	for name, err := range f.Programs {
-		if errors.Is(err, ebpf.ErrNotSupported) {
-			missing = append(missing, name)
-		} else if err != nil {
-			return one(Finding{Check: "BPF features", Status: Note, Found: "this process may not ask the kernel", Mend: "run this as root"})
-		}
+	x := Finding{Check: "BPF features", Status: OK, Found: "all that the XDP program is built of"}
+	if f.Unasked != nil {
+		x.Status, x.Found, x.Mend = Note, "the kernel does not tell this process", "run this as root"
+	} else if len(f.Missing) > 0 {
+		x.Status, x.Found, x.Why = Fail, "missing: "+strings.Join(f.Missing, ", "), "the XDP program cannot be loaded"
+		x.Mend = "use a kernel built with CONFIG_BPF_SYSCALL and CONFIG_BPF_JIT"
 	}
-	if len(missing) == 0 {
-		return one(Finding{Check: "BPF features", Status: OK, Found: fmt.Sprintf("all %d are there", len(f.Programs))})
-	}
-	sort.Strings(missing)
-	return one(Finding{
-		Check: "BPF features", Status: Fail, Found: "missing: " + strings.Join(missing, ", "),
-		Why:  "the XDP program cannot be loaded",
-		Mend: "use a kernel built with CONFIG_BPF_SYSCALL and CONFIG_BPF_JIT",
-	})
+	return one(x)
 }
 
 // capabilitiesNeeded are those of the systemd unit.

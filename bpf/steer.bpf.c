@@ -7,6 +7,7 @@
 #include "include/parse.h"
 #include "include/judge.h"
 #include "include/dialog.h"
+#include "include/party.h"
 #include "include/forward.h"
 
 inline_always int pass(enum outcome o) {
@@ -60,9 +61,11 @@ inline_always int forward_pinned(struct xdp_md *ctx, struct scratch *s, const st
 		.status = s->m.status,
 		.method = s->m.status ? s->m.cseq_method : s->m.method,
 		.cseq = s->m.cseq,
+		.leg = s->m.status && pin->state == STATE_EARLY ? leg_bit(s) : 0,
 		.now = bpf_ktime_get_coarse_ns(),
 	};
-	dialog_note(pin, &n);
+	if (dialog_note(pin, &n))
+		pin->ended_by = hung_up(pin, from_tail(s), to_tail(s));
 	add_one(&worker_packets, id);
 	if (w->forward == FORWARD_LOCAL) {
 		add_one(&outcomes, STEER_LOCAL);
@@ -112,7 +115,8 @@ SEC("xdp.frags") int sipsteer(struct xdp_md *ctx) {
 struct note_args {
 	struct pin_key key;
 	struct note note;
-	u32 found; // set to 1 when there is such a pin
+	u64 from, to; // of a BYE: the tails of these lines
+	u32 found;    // set to 1 when there is such a pin
 	u32 pad;
 };
 
@@ -123,7 +127,28 @@ SEC("syscall") int note_pin(struct note_args *args) {
 
 	if (!pin)
 		return 0;
-	dialog_note(pin, &n);
+	if (dialog_note(pin, &n))
+		pin->ended_by = hung_up(pin, args->from, args->to);
+	args->found = 1;
+	return 0;
+}
+
+// What the control plane adds to a pin, applied here for the same reason.
+struct merge_args {
+	struct pin_key key;
+	struct pin more;
+	u64 unless_seen; // leave the pin alone when its last packet came at another time; 0: whenever it came
+	u32 found;       // set to 1 when it was applied
+	u32 pad;
+};
+
+SEC("syscall") int merge_pin(struct merge_args *args) {
+	struct pin_key key = args->key;
+	struct pin *pin = bpf_map_lookup_elem(&pins, &key);
+
+	if (!pin || (args->unless_seen && pin->seen_ns != args->unless_seen))
+		return 0;
+	dialog_merge(pin, &args->more);
 	args->found = 1;
 	return 0;
 }

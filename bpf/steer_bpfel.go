@@ -28,6 +28,15 @@ const (
 	SteerForwardFORWARD_L2    SteerForward = 2
 )
 
+type SteerMergeArgs struct {
+	_          structs.HostLayout
+	Key        SteerPinKey
+	More       SteerPin
+	UnlessSeen uint64
+	Found      uint32
+	Pad        uint32
+}
+
 type SteerMethod uint32
 
 const (
@@ -48,9 +57,11 @@ type SteerNoteArgs struct {
 		Status uint32
 		Method SteerMethod
 		Cseq   uint32
-		Pad    uint32
+		Leg    uint32
 		Now    uint64
 	}
+	From  uint64
+	To    uint64
 	Found uint32
 	Pad   uint32
 }
@@ -93,9 +104,11 @@ type SteerPin struct {
 	Cseq      uint32
 	Service   uint16
 	Method    uint8
-	Pad0      uint8
+	EndedBy   uint8
 	FinalCode uint16
-	Pad1      [6]uint8
+	Cancelled uint8
+	Moved     uint8
+	Ringing   uint32
 	StartNs   uint64
 	RingNs    uint64
 	AnswerNs  uint64
@@ -103,6 +116,7 @@ type SteerPin struct {
 	SeenNs    uint64
 	Requests  uint64
 	Responses uint64
+	Caller    uint64
 }
 
 type SteerPinKey struct {
@@ -190,6 +204,7 @@ const (
 	SteerMapServices      = "services"
 	SteerMapWorkerPackets = "worker_packets"
 	SteerMapWorkers       = "workers"
+	SteerProgMergePin     = "merge_pin"
 	SteerProgNotePin      = "note_pin"
 	SteerProgSipsteer     = "sipsteer"
 )
@@ -236,6 +251,7 @@ type SteerSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type SteerProgramSpecs struct {
+	MergePin *ebpf.ProgramSpec `ebpf:"merge_pin"`
 	NotePin  *ebpf.ProgramSpec `ebpf:"note_pin"`
 	Sipsteer *ebpf.ProgramSpec `ebpf:"sipsteer"`
 }
@@ -310,12 +326,14 @@ type SteerVariables struct {
 //
 // It can be passed to LoadSteerObjects or ebpf.CollectionSpec.LoadAndAssign.
 type SteerPrograms struct {
+	MergePin *ebpf.Program `ebpf:"merge_pin"`
 	NotePin  *ebpf.Program `ebpf:"note_pin"`
 	Sipsteer *ebpf.Program `ebpf:"sipsteer"`
 }
 
 func (p *SteerPrograms) Close() error {
 	return _SteerClose(
+		p.MergePin,
 		p.NotePin,
 		p.Sipsteer,
 	)

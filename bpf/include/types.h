@@ -56,20 +56,31 @@ enum pin_state {
 	STATE_ENDED,
 };
 
+// Who ended a dialog, as far as its messages tell.
+enum ended_by {
+	BY_UNKNOWN, // also: the callee or a proxy refused the call, see final_code
+	BY_CALLER,
+	BY_CALLEE,
+	BY_TIMEOUT, // nobody: the control plane gave it up
+};
+
 struct pin_key {
 	u8 hash[16];
 };
 
-// One dialog. Times are CLOCK_MONOTONIC (coarse) in nanoseconds; 0 means not yet.
+// One dialog. Times are CLOCK_MONOTONIC (coarse) in nanoseconds; 0 means not yet. Its layout has a number in
+// userspace/datapath/layout.go: a change here needs another, and a way to bring pins of the one before into it.
 struct pin {
 	u32 worker;
 	enum pin_state state;
 	u32 cseq; // of the request that made the pin
 	u16 service;
-	u8 method; // enum method
-	u8 pad0;
+	u8 method;   // enum method
+	u8 ended_by; // enum ended_by
 	u16 final_code;
-	u8 pad1[6];
+	u8 cancelled; // a CANCEL passed before the answer
+	u8 moved;     // stands under another key than its Call-ID's: the control plane's matter
+	u32 ringing;  // a bit for each leg that rings, by its To tag
 	u64 start_ns;
 	u64 ring_ns;
 	u64 answer_ns;
@@ -77,6 +88,7 @@ struct pin {
 	u64 seen_ns;
 	u64 requests;
 	u64 responses;
+	u64 caller; // the last bytes of From in the request that made the pin: the caller's tag. 0: not known
 };
 
 // The names behind a key, NUL padded. Written and read by the control plane alone.

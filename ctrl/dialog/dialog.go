@@ -65,6 +65,7 @@ type Start struct {
 	Service uint16
 	Method  steer.Method
 	CSeq    uint32
+	Caller  uint64 // steer.Tail of From
 	Call    Call
 }
 
@@ -82,7 +83,7 @@ func (d *Dialogs) Pin(key steer.Key, s Start) error {
 		return fmt.Errorf("recording the call: %w", err)
 	}
 	err := d.pins.Put(key, steer.Pin{
-		Worker: s.Worker, State: steer.StateEarly, CSeq: s.CSeq,
+		Worker: s.Worker, State: steer.StateEarly, CSeq: s.CSeq, Caller: s.Caller,
 		Service: s.Service, Method: s.Method, StartNS: now, SeenNS: now,
 	})
 	if err != nil {

@@ -81,7 +81,7 @@ func Open(cfg Config) (*Datapath, error) {
 		_ = d.lock.Close() // nil is fine
 		return nil, err
 	}
-	d.pins = &Pins{pins: d.objs.Pins, calls: d.objs.Calls, note: d.objs.NotePin}
+	d.pins = &Pins{pins: d.objs.Pins, calls: d.objs.Calls, note: d.objs.NotePin, merge: d.objs.MergePin}
 	return d, nil
 }
 

@@ -58,6 +58,8 @@ func pinFor(b byte) *steer.Pin {
 	p := steertest.Pin(uint32(b%5) + 1)
 	p.State = steer.State(b>>3%3) + steer.StateEarly
 	p.Method = steer.Method(b>>5%3) + steer.MethodInvite
+	p.Caller = steer.Tail([]byte([]string{"g=314159", "xced76sl"}[b>>7])) // of the parties of steertest's messages
+	p.Ringing = uint32(b) * 0x01010101
 	return &p
 }
 

@@ -18,7 +18,7 @@ import (
 // Pins is the kernel's table of pins, and beside it the names of the calls. It is safe for concurrent use.
 type Pins struct {
 	pins, calls *ebpf.Map
-	note        *ebpf.Program
+	note, merge *ebpf.Program
 }
 
 // CallInfo is what the control plane must know of a call to name it after a restart. Longer names are cut to 256 bytes
@@ -39,15 +39,24 @@ func Now() uint64 {
 func toC(p steer.Pin) bpf.SteerPin {
 	return bpf.SteerPin{
 		Worker: p.Worker, State: bpf.SteerPinState(p.State), Cseq: p.CSeq, Service: p.Service, Method: uint8(p.Method),
-		FinalCode: p.FinalCode, StartNs: p.StartNS, RingNs: p.RingNS, AnswerNs: p.AnswerNS, EndNs: p.EndNS,
+		EndedBy: uint8(p.EndedBy), FinalCode: p.FinalCode, Cancelled: bit(p.Cancelled), Moved: bit(p.Moved),
+		Ringing: p.Ringing, Caller: p.Caller, StartNs: p.StartNS, RingNs: p.RingNS, AnswerNs: p.AnswerNS, EndNs: p.EndNS,
 		SeenNs: p.SeenNS, Requests: p.Requests, Responses: p.Responses,
 	}
+}
+
+func bit(set bool) uint8 {
+	if set {
+		return 1
+	}
+	return 0
 }
 
 func fromC(p *bpf.SteerPin) steer.Pin {
 	return steer.Pin{
 		Worker: p.Worker, State: steer.State(p.State), CSeq: p.Cseq, Service: p.Service, Method: steer.Method(p.Method),
-		FinalCode: p.FinalCode, StartNS: p.StartNs, RingNS: p.RingNs, AnswerNS: p.AnswerNs, EndNS: p.EndNs,
+		EndedBy: steer.By(p.EndedBy), FinalCode: p.FinalCode, Cancelled: p.Cancelled != 0, Moved: p.Moved != 0,
+		Ringing: p.Ringing, Caller: p.Caller, StartNS: p.StartNs, RingNS: p.RingNs, AnswerNS: p.AnswerNs, EndNS: p.EndNs,
 		SeenNS: p.SeenNs, Requests: p.Requests, Responses: p.Responses,
 	}
 }
@@ -87,9 +96,22 @@ func (t *Pins) Note(k steer.Key, m steer.Message) bool {
 		args.Note.Method = bpf.SteerMethod(m.CSeqMethod)
 	}
 	args.Note.Cseq = m.CSeq
+	args.Note.Leg = m.Leg()
 	args.Note.Now = Now()
+	args.From, args.To = m.From, m.To
 	out := args
 	if _, err := t.note.Run(&ebpf.RunOptions{Context: args, ContextOut: &out}); err != nil {
+		return false
+	}
+	return out.Found == 1
+}
+
+// Merge adds to a pin what the control plane knows of its dialog, within the kernel as Note does. With unlessSeen above
+// 0 the pin is left alone when its last packet came at another time. It is false when there is no such pin.
+func (t *Pins) Merge(k steer.Key, more steer.Pin, unlessSeen uint64) bool {
+	args := bpf.SteerMergeArgs{Key: bpf.SteerPinKey{Hash: k}, More: toC(more), UnlessSeen: unlessSeen}
+	out := args
+	if _, err := t.merge.Run(&ebpf.RunOptions{Context: args, ContextOut: &out}); err != nil {
 		return false
 	}
 	return out.Found == 1

@@ -35,6 +35,9 @@ func judgeFull(p []byte) Message {
 	default:
 		m.CallID = h.value[headerCallID]
 		m.Unjudged = h.judgeRest(&m)
+		if h.count[headerTo] == 1 {
+			m.setParties(p, h.value[headerTo])
+		}
 	}
 	return m
 }

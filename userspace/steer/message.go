@@ -17,6 +17,10 @@ type Message struct {
 	CSeq       uint32
 	CSeqMethod Method
 
+	// To and From are the Tails of these header fields: To of a response or BYE, From of a BYE, else 0; and 0 when
+	// the field is missing, repeated or folded.
+	To, From uint64
+
 	// Unjudged says why the message could not be judged, or that it is to be dropped; Undecided when it could.
 	Unjudged Outcome
 }

@@ -44,6 +44,30 @@ const (
 	MethodBye
 )
 
+// By says who ended a dialog, as far as its messages tell.
+type By uint8
+
+// The parties; enum ended_by in C.
+const (
+	ByUnknown By = iota // also: the callee or a proxy refused the call, see FinalCode
+	ByCaller
+	ByCallee
+	ByTimeout // nobody: the control plane gave it up
+)
+
+// String returns caller, callee, timeout, or unknown.
+func (b By) String() string {
+	switch b {
+	case ByCaller:
+		return "caller"
+	case ByCallee:
+		return "callee"
+	case ByTimeout:
+		return "timeout"
+	}
+	return "unknown"
+}
+
 // Pin is one dialog: the worker that owns it, its state, times and counters; struct pin in C. Times are nanoseconds
 // of CLOCK_MONOTONIC_COARSE; 0 means not yet.
 type Pin struct {
@@ -52,7 +76,11 @@ type Pin struct {
 	CSeq      uint32 // number of the request that made the pin
 	Service   uint16 // id of the service it came in by
 	Method    Method // kind of that request: MethodInvite, MethodSubscribe or MethodOther
+	EndedBy   By     // when it has ended
 	FinalCode uint16 // last final status seen for it; 0 = none yet
+	Cancelled bool   // a CANCEL passed before the answer
+	Moved     bool   // stands under another key than its Call-ID's
+	Ringing   uint32 // a bit for each leg that rings, by its To tag
 	StartNS   uint64
 	RingNS    uint64 // first 18x
 	AnswerNS  uint64 // 2xx
@@ -60,6 +88,7 @@ type Pin struct {
 	SeenNS    uint64 // last packet
 	Requests  uint64 // packets steered, by kind
 	Responses uint64
+	Caller    uint64 // Tail of From in the request that made the pin; 0 when it is not known
 }
 
 // Note applies a message of the dialog to its pin: the twin of dialog_note in C.
@@ -81,6 +110,9 @@ func (p *Pin) noteRequest(m Message, nowNS uint64) {
 	switch {
 	case m.Method == MethodBye:
 		p.end(nowNS)
+		p.EndedBy = p.hungUp(m)
+	case m.Method == MethodCancel:
+		p.Cancelled = p.Cancelled || p.State == StateEarly
 	case m.Method == MethodAck && m.CSeq == p.CSeq && p.State == StateEarly:
 		// The 2xx would have confirmed it: this acknowledges a final failure.
 		p.end(nowNS)
@@ -106,13 +138,31 @@ func (p *Pin) noteResponse(m Message, nowNS uint64) {
 func (p *Pin) noteInviteResponse(m Message, nowNS uint64) {
 	switch {
 	case m.CSeqMethod != MethodInvite:
+	case m.Status == 199: // ends a leg early (RFC 6228)
+		p.Ringing &^= m.Leg()
 	case m.Status >= 300:
 		p.FinalCode = m.Status
+		p.Ringing &^= m.Leg()
 	case m.Status >= 200:
 		p.confirm(m.Status, nowNS)
-	case m.Status >= 180 && m.Status <= 189 && p.RingNS == 0:
-		p.RingNS = nowNS
+	case m.Status > 100:
+		p.Ringing |= m.Leg()
+		if m.Status >= 180 && m.Status <= 189 && p.RingNS == 0 {
+			p.RingNS = nowNS
+		}
 	}
+}
+
+// hungUp says who sent a BYE: the party whose tag is the caller's stands in From or in To.
+func (p *Pin) hungUp(m Message) By {
+	switch {
+	case p.Caller == 0:
+	case m.From == p.Caller:
+		return ByCaller
+	case m.To == p.Caller:
+		return ByCallee
+	}
+	return ByUnknown
 }
 
 func (p *Pin) confirm(status uint16, nowNS uint64) {
@@ -121,4 +171,22 @@ func (p *Pin) confirm(status uint16, nowNS uint64) {
 
 func (p *Pin) end(nowNS uint64) {
 	p.State, p.EndNS = StateEnded, nowNS
+}
+
+// Merge adds what is known of the dialog from elsewhere, its control plane's end above all: the twin of dialog_merge in
+// C. State and times only go forward.
+func (p *Pin) Merge(more Pin) {
+	p.Requests += more.Requests
+	p.Responses += more.Responses
+	p.SeenNS = max(p.SeenNS, more.SeenNS)
+	p.RingNS = max(p.RingNS, more.RingNS)
+	p.AnswerNS = max(p.AnswerNS, more.AnswerNS)
+	if p.FinalCode == 0 {
+		p.FinalCode = more.FinalCode
+	}
+	p.Cancelled = p.Cancelled || more.Cancelled
+	p.State = max(p.State, more.State)
+	if more.State == StateEnded && p.EndNS == 0 {
+		p.EndedBy, p.EndNS = more.EndedBy, more.EndNS
+	}
 }

@@ -51,6 +51,7 @@ func Scan(payload []byte) Message {
 	var f found
 	if m.Unjudged = scanHeader(&f, payload); m.Unjudged == Undecided {
 		m.Unjudged = judgeHeader(&m, &f, payload)
+		m.readParties(&f, payload)
 	}
 	return m
 }

@@ -70,6 +70,21 @@ func (t *Table) Note(k Key, m Message) bool {
 	return ok
 }
 
+// Merge adds to a pin what the control plane knows of its dialog; it is left alone when unlessSeen, above 0, is not the
+// time of its last packet. False when there is no such pin.
+func (t *Table) Merge(k Key, more Pin, unlessSeen uint64) bool {
+	s := t.shard(k)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p, ok := s.pins[k]
+	if !ok || unlessSeen != 0 && p.SeenNS != unlessSeen {
+		return false
+	}
+	p.Merge(more)
+	s.pins[k] = p
+	return true
+}
+
 // Delete removes the pin of a key, if there is one.
 func (t *Table) Delete(k Key) {
 	s := t.shard(k)

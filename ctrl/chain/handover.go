@@ -18,7 +18,7 @@ func (h *Handler) start(worker uint32) dialog.Start {
 	return dialog.Start{
 		Worker: worker, Service: h.Service, Method: pinMethod(m.Method), CSeq: cseq.Number,
 		Caller: steer.Tail(m.Value(sip.HFrom)),
-		Call: dialog.Call{CallID: string(m.CallID()), From: uriOf(m, sip.HFrom), To: uriOf(m, sip.HTo)},
+		Call:   dialog.Call{CallID: string(m.CallID()), From: uriOf(m, sip.HFrom), To: uriOf(m, sip.HTo)},
 	}
 }
 

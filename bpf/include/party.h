@@ -45,7 +45,9 @@ global_fn u32 behind_lf(const struct scratch *s, u32 off) {
 }
 
 // Where the value begins if the line at off is From; 0 when it is not, or has many blanks around its colon.
-inline_always u32 from_value(const struct scratch *s, u32 off) {
+global_fn u32 from_value(const struct scratch *s, u32 off) {
+	if (!s)
+		return 0;
 	u32 low = load4(text_at(s, off)) | 0x20202020;
 
 	if ((u8)low != 'f')
@@ -70,7 +72,7 @@ inline_always u64 value_tail(const struct scratch *s, u32 begin) {
 global_fn u64 from_tail(const struct scratch *s) {
 	if (!s)
 		return 0;
-	u32 off = 0;
+	u32 off = 0, begin = 0;
 
 	for (u32 i = 0; i < MAX_LINES + TEXT_MAX / LOOK; i++) {
 		off = behind_lf(s, off);
@@ -80,9 +82,9 @@ global_fn u64 from_tail(const struct scratch *s) {
 			continue;
 		if (*text_at(s, off) == '\r')
 			return 0;
-		u32 begin = from_value(s, off);
+		begin = from_value(s, off);
 		if (begin)
-			return value_tail(s, begin);
+			break;
 	}
-	return 0;
+	return begin ? value_tail(s, begin) : 0;
 }

@@ -19,6 +19,8 @@ const (
 	exitOK    = 0
 	exitError = 1 // it was asked correctly and did not work
 	exitUsage = 2 // it was asked wrongly
+	// explain: kernel and twin differ on a message
+	exitDisagree = 3
 )
 
 func main() {
@@ -36,6 +38,10 @@ func execute(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	cmd, err := root.ExecuteC()
 	if err == nil {
 		return exitOK
+	}
+	var status statusError
+	if errors.As(err, &status) {
+		return int(status)
 	}
 	var told silentError
 	if errors.As(err, &told) {
@@ -63,3 +69,8 @@ func usagef(format string, args ...any) error {
 type silentError struct{}
 
 func (silentError) Error() string { return "failed" }
+
+// statusError is a silentError with an exit status of its own.
+type statusError int
+
+func (statusError) Error() string { return "failed" }

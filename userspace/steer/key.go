@@ -31,6 +31,13 @@ func (s Secret) Halves() (k0, k1 uint64) {
 	return binary.LittleEndian.Uint64(s[:8]), binary.LittleEndian.Uint64(s[8:])
 }
 
+// SecretOf makes a secret from its halves.
+func SecretOf(k0, k1 uint64) (s Secret) {
+	binary.LittleEndian.PutUint64(s[:8], k0)
+	binary.LittleEndian.PutUint64(s[8:], k1)
+	return s
+}
+
 type sipState struct{ v0, v1, v2, v3 uint64 }
 
 func (h *sipState) rounds(n int) {

@@ -81,6 +81,7 @@ type Message struct {
 // Messages returns the table of messages.
 func Messages() []Message {
 	all := append(kindMessages(), callIDMessages()...)
+	all = append(all, placeMessages()...)
 	all = append(all, toMessages()...)
 	all = append(all, cseqMessages()...)
 	return append(all, shapeMessages()...)

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sipsteer/sipsteer/userspace/handover"
 	"github.com/sipsteer/sipsteer/userspace/sip"
 	"github.com/sipsteer/sipsteer/userspace/steer"
 	"github.com/sipsteer/sipsteer/userspace/transport"
@@ -48,7 +49,7 @@ func TestHandedOverRequest(t *testing.T) {
 	if w, ok := f.Signer.VerifyCookie(cookie, m.CallID(), f.now); !ok || w != d.worker {
 		t.Fatalf("cookie %q names worker %d, %v; given to %d", cookie, w, ok, d.worker)
 	}
-	if !f.Signer.VerifyTicket(ticket, cookie, m.CallID(), branchOf(&m), m.RequestURI) {
+	if !f.Signer.VerifyTicket(ticket, cookie, m.CallID(), branchOf(&m), m.RequestURI, handover.Signed(&m)) {
 		t.Fatal("ticket does not fit the request")
 	}
 	if string(m.RequestURI) != "sip:bob@198.51.100.8:5060" || m.Get(sip.HProxyAuthorization) != nil {
@@ -60,6 +61,26 @@ func TestHandedOverRequest(t *testing.T) {
 	pin, ok := f.pins.Get(f.Secret.Key(m.CallID()))
 	if !ok || pin.Worker != d.worker || pin.State != steer.StateEarly || pin.CSeq != 2 || pin.Method != steer.MethodInvite {
 		t.Fatalf("pin %+v, %v", pin, ok)
+	}
+}
+
+func TestAllContactsOfAUserAreHandedOver(t *testing.T) {
+	f := newFixture(t, 100)
+	f.register("bob", "<sip:bob@198.51.100.8:5060>;q=0.5, <sip:bob@198.51.100.8:5062>, <sip:bob@198.51.100.8:5064>;q=0.5", bob)
+	if code := f.signed(alice, request{auth: "alice"}); code != 0 {
+		t.Fatalf("answered %d", code)
+	}
+	var m sip.Message
+	if err := sip.Parse(f.delivered[0].Data, &m); err != nil {
+		t.Fatal(err)
+	}
+	all, err := handover.Read(&m)
+	if err != nil || len(all) != 3 || all[0].URI != "sip:bob@198.51.100.8:5062" || !all[1].Next || all[1].Ring != 20*time.Second || all[2].Next {
+		t.Fatalf("targets %+v, %v in\n%s", all, err, f.delivered[0].Data)
+	}
+	cookie := string(m.Value(sip.HCookie))
+	if !f.Signer.VerifyTicket(string(m.Value(sip.HTicket)), cookie, m.CallID(), branchOf(&m), m.RequestURI, handover.Signed(&m)) {
+		t.Fatal("ticket does not fit the targets")
 	}
 }
 
@@ -188,7 +209,7 @@ func TestRepeatedREGISTERIsAnsweredAlike(t *testing.T) {
 func TestMarksFromOutsideAreStripped(t *testing.T) {
 	f := newFixture(t, 100)
 	f.register("bob", "<sip:bob@198.51.100.8>", bob)
-	f.signed(alice, request{auth: "alice", extra: "x-sipsteer-COOKIE: forged\r\nX-Sipsteer-Ticket: forged\r\n"})
+	f.signed(alice, request{auth: "alice", extra: "x-sipsteer-COOKIE: forged\r\nx-sipsteer-target: <sip:forged@198.51.100.9>\r\nX-Sipsteer-Ticket: forged\r\n"})
 	if len(f.delivered) != 1 || bytes.Contains(f.delivered[0].Data, []byte("forged")) {
 		t.Fatalf("handed over: %d requests, the first %q", len(f.delivered), f.delivered[0].Data)
 	}

@@ -5,11 +5,10 @@ package chain
 import (
 	"github.com/sipsteer/sipsteer/ctrl/dialog"
 	"github.com/sipsteer/sipsteer/ctrl/route"
+	"github.com/sipsteer/sipsteer/userspace/handover"
 	"github.com/sipsteer/sipsteer/userspace/sip"
 	"github.com/sipsteer/sipsteer/userspace/steer"
 )
-
-type routeTarget = route.Target
 
 // start describes the request in h.msg for its pin.
 func (h *Handler) start(worker uint32) dialog.Start {
@@ -40,16 +39,20 @@ func uriOf(m *sip.Message, id sip.HeaderID) string {
 	return string(a.URI.Raw)
 }
 
-// rewrite makes the request that the worker gets: routed to t, without this
-// service's own Route and the credentials meant for it (RFC 3261 §22.3), and
-// with the cookie and ticket that prove where it comes from. All other bytes
-// stay. The result is a new slice.
-func (h *Handler) rewrite(worker uint32, realm string, ownRoutes int, t routeTarget) []byte {
-	m, e := &h.msg, &h.edit
+// rewrite makes the request that the worker gets: routed to the first target, the
+// others named in header fields, without this service's own Route and the
+// credentials meant for it (RFC 3261 §22.3), and with the cookie and ticket that
+// prove where it comes from. All other bytes stay. The result is a new slice.
+func (h *Handler) rewrite(worker uint32, realm string, ownRoutes int, targets []route.Target) []byte {
+	m, e, t := &h.msg, &h.edit, &targets[0]
+	var more []byte
+	for i := range targets[1:] {
+		more = targets[i+1].Append(more)
+	}
 	cookie := h.Signer.Cookie(m.CallID(), worker, h.Now())
-	ticket := h.Signer.Ticket(cookie, m.CallID(), branchOf(m), []byte(t.RequestURI))
+	ticket := h.Signer.Ticket(cookie, m.CallID(), branchOf(m), []byte(t.URI), handover.SignedText(more))
 	e.Reset(m)
-	e.Replace(m.RequestURI, []byte(t.RequestURI))
+	e.Replace(m.RequestURI, []byte(t.URI))
 	e.PopFirst(m, sip.HRoute, ownRoutes)
 	h.dropMarks()
 	h.dropIdentities()
@@ -63,13 +66,15 @@ func (h *Handler) rewrite(worker uint32, realm string, ownRoutes int, t routeTar
 		e.Insert(end, []byte("Route: "+r+"\r\n"))
 	}
 	e.Insert(end, []byte(sip.CookieHeader+": "+cookie+"\r\n"+sip.TicketHeader+": "+ticket+"\r\n"))
-	return e.AppendTo(make([]byte, 0, len(m.Raw)+512))
+	e.Insert(end, more)
+	return e.AppendTo(make([]byte, 0, len(m.Raw)+512+len(more)))
 }
 
 // dropMarks removes the header fields that only the control plane may set.
 func (h *Handler) dropMarks() {
 	h.edit.DeleteAll(&h.msg, sip.HCookie)
 	h.edit.DeleteAll(&h.msg, sip.HTicket)
+	h.edit.DeleteAll(&h.msg, sip.HTarget)
 }
 
 // dropIdentities removes the identities that only a trusted element may assert;

@@ -74,7 +74,7 @@ func newFixture(t *testing.T, maxPins int) *fixture {
 	f.Handler = New(Config{
 		Service: 1, Secret: steer.Secret{1}, Pins: f.pins,
 		Dialogs: dialog.New(f.pins, dialog.NewCallTable(), dialog.Timeouts{Early: time.Minute, Confirmed: time.Hour, Ended: time.Minute}, dialog.Monotonic),
-		Pool:    workers, Domains: domains, Router: route.New(domains, table, accounts),
+		Pool:    workers, Domains: domains, Router: route.New(domains, table, accounts, route.Forking{MaxTargets: 4, Ring: 20 * time.Second}),
 		Auth: auth.New([]byte("nonce secret"), nil, 0, accounts),
 		Registrar: registrar.New(table, registrar.Limits{
 			DefaultExpires: time.Hour, MinExpires: time.Minute, MaxExpires: 2 * time.Hour, MaxContacts: 5,

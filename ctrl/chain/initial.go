@@ -7,6 +7,7 @@ import (
 	"errors"
 
 	"github.com/sipsteer/sipsteer/ctrl/registrar"
+	"github.com/sipsteer/sipsteer/ctrl/route"
 	"github.com/sipsteer/sipsteer/ctrl/sanity"
 	"github.com/sipsteer/sipsteer/userspace/sip"
 	"github.com/sipsteer/sipsteer/userspace/steer"
@@ -170,7 +171,7 @@ func (h *Handler) forward(d transport.Datagram, tx steer.Key, u *sip.URI, ownRou
 		h.conclude(d, tx, err)
 		return
 	}
-	h.handOver(d, tx, realm, ownRoutes, targets[0])
+	h.handOver(d, tx, realm, ownRoutes, targets)
 }
 
 // conclude answers a request whose sender has proved itself and remembers the
@@ -228,7 +229,7 @@ func (h *Handler) loopKey() steer.Key {
 }
 
 // handOver chooses the worker, writes the pin, and only then lets the request go.
-func (h *Handler) handOver(d transport.Datagram, tx steer.Key, realm string, ownRoutes int, t routeTarget) {
+func (h *Handler) handOver(d transport.Datagram, tx steer.Key, realm string, ownRoutes int, targets []route.Target) {
 	key := h.Secret.Key(h.msg.CallID())
 	worker, ok := h.Dialogs.Holder(key)
 	if !ok || !h.Pool.Reachable(worker) {
@@ -245,7 +246,7 @@ func (h *Handler) handOver(d transport.Datagram, tx steer.Key, realm string, own
 		h.answer(d, 503, reason, "Retry-After: 10\r\n")
 		return
 	}
-	data := h.rewrite(worker, realm, ownRoutes, t)
+	data := h.rewrite(worker, realm, ownRoutes, targets)
 	if err := h.Deliver(worker, transport.Datagram{Local: d.Local, Remote: d.Remote, Data: data}); err != nil {
 		h.drop(DropHandover)
 		h.answer(d, 503, "Worker Unreachable", "Retry-After: 5\r\n")

@@ -24,6 +24,7 @@ type Config struct {
 	Registrar Registrar      `yaml:"registrar"`
 	Auth      Auth           `yaml:"auth"`
 	Dialogs   DialogTimeouts `yaml:"dialogs"`
+	Forking   Forking        `yaml:"forking"`
 	// Store is where users and bindings live: sqlite:///ABSOLUTE/PATH.
 	Store string `yaml:"store"`
 	// Location says where bindings are looked up: memory, journaled to Store.
@@ -125,6 +126,13 @@ type DialogTimeouts struct {
 	Ended time.Duration `yaml:"ended"`
 }
 
+// Forking bounds the search for a user with several contacts (RFC 3261 section
+// 16.6): those of the same q at once, those of a lower q in their turn.
+type Forking struct {
+	MaxTargets int           `yaml:"max_targets"` // contacts tried, 1 to 16
+	Ring       time.Duration `yaml:"ring"`        // before those of a lower q are tried, 1s to 3m
+}
+
 // API is the control interface.
 type API struct {
 	// Listen is a loopback HOST:PORT or unix:///ABSOLUTE/PATH.
@@ -149,6 +157,7 @@ func Default() *Config {
 		Registrar: Registrar{DefaultExpires: 3600, MinExpires: 60, MaxExpires: 7200, MaxContacts: 10},
 		Auth:      Auth{Algorithms: []string{"MD5", "SHA-256"}, NonceLifetime: 5 * time.Minute},
 		Dialogs:   DialogTimeouts{Early: 200 * time.Second, Confirmed: 12 * time.Hour, Ended: 40 * time.Second},
+		Forking:   Forking{MaxTargets: 8, Ring: 20 * time.Second},
 		Store:     "sqlite:///var/lib/sipsteer/sipsteer.db",
 		Location:  "memory",
 		API:       API{Listen: "127.0.0.1:8060"},

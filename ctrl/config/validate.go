@@ -22,6 +22,7 @@ func (r *report) checkConfig(c *Config) {
 	r.checkRegistrar(&c.Registrar)
 	r.checkAuth(&c.Auth)
 	r.checkDialogs(&c.Dialogs)
+	r.checkForking(&c.Forking)
 	r.checkStore(c)
 	r.checkLog(&c.Log)
 	if _, _, err := SplitListen(c.API.Listen); err != nil {
@@ -200,6 +201,14 @@ func (r *report) checkDialogs(d *DialogTimeouts) {
 	r.checkDuration("dialogs.early", d.Early, time.Second, 24*time.Hour)
 	r.checkDuration("dialogs.confirmed", d.Confirmed, time.Second, 365*24*time.Hour)
 	r.checkDuration("dialogs.ended", d.Ended, time.Second, time.Hour)
+}
+
+func (r *report) checkForking(f *Forking) {
+	r.checkRange("forking.max_targets", f.MaxTargets, 1, 16)
+	r.checkDuration("forking.ring", f.Ring, time.Second, 3*time.Minute)
+	if f.Ring%time.Second != 0 {
+		r.fail("forking.ring", "%s is not whole seconds", f.Ring)
+	}
 }
 
 func (r *report) checkStore(c *Config) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sipsteer/sipsteer/ctrl/location"
+	"github.com/sipsteer/sipsteer/userspace/handover"
 	"github.com/sipsteer/sipsteer/userspace/sip"
 )
 
@@ -26,8 +27,14 @@ type Users interface {
 
 // Target is one place to send a request to.
 type Target struct {
-	RequestURI string   // the contact; with Kamailio's ;alias=IP~PORT~1 behind NAT
-	Route      []string // values of the Route header fields to add, from Path
+	handover.Target
+	Q uint16 // preference in thousandths
+}
+
+// Forking bounds the search for a user with several contacts.
+type Forking struct {
+	MaxTargets int           // at most so many contacts are tried, the best ones
+	Ring       time.Duration // how long contacts ring before those of lower preference do
 }
 
 // Router decides for one service.
@@ -35,11 +42,12 @@ type Router struct {
 	domains   *Domains
 	locations Locations
 	users     Users
+	forking   Forking
 }
 
 // New makes a router over the service's domains.
-func New(d *Domains, l Locations, u Users) *Router {
-	return &Router{domains: d, locations: l, users: u}
+func New(d *Domains, l Locations, u Users, f Forking) *Router {
+	return &Router{domains: d, locations: l, users: u, forking: f}
 }
 
 // Faults that a Request-URI can have.
@@ -84,7 +92,19 @@ func (r *Router) Route(u *sip.URI, now time.Time) ([]Target, error) {
 	if len(targets) == 0 {
 		return nil, fault
 	}
-	return targets, nil
+	return r.group(targets), nil
+}
+
+// group cuts the targets to their limit and marks where those of a lower q begin:
+// equal ones are tried at once, the others in their turn (RFC 3261 §16.6).
+func (r *Router) group(targets []Target) []Target {
+	targets = targets[:min(len(targets), r.forking.MaxTargets)]
+	for i := 1; i < len(targets); i++ {
+		if targets[i].Q != targets[i-1].Q {
+			targets[i].Next, targets[i].Ring = true, r.forking.Ring
+		}
+	}
+	return targets
 }
 
 // target turns a binding into a Request-URI with the address behind NAT.
@@ -93,16 +113,18 @@ func (r *Router) target(b location.Binding) (Target, error) {
 	if err != nil || !sip.EqualFold(u.Scheme, "sip") {
 		return Target{}, errUnreachable
 	}
-	if t, ok := u.Params.Get("transport"); ok && !sip.EqualFold(t, "udp") {
+	if transport, ok := u.Params.Get("transport"); ok && !sip.EqualFold(transport, "udp") {
 		return Target{}, errUnreachable
 	}
-	uri := contactURI(b.Contact, &u)
+	t := Target{Q: b.Q}
+	t.URI = contactURI(b.Contact, &u)
 	if len(b.Path) > 0 {
-		return Target{RequestURI: uri, Route: b.Path}, nil
+		t.Route = b.Path
+		return t, nil
 	}
 	addr := b.Received
 	if addr.IsValid() {
-		uri += fmt.Sprintf(";alias=%s~%d~1", bracketed(addr.Addr()), addr.Port())
+		t.URI += fmt.Sprintf(";alias=%s~%d~1", bracketed(addr.Addr()), addr.Port())
 	} else {
 		host, ok := u.Addr()
 		if !ok {
@@ -116,7 +138,7 @@ func (r *Router) target(b location.Binding) (Target, error) {
 	case !r.domains.Listens(addr.Addr()):
 		return Target{}, errUnreachable
 	}
-	return Target{RequestURI: uri}, nil
+	return t, nil
 }
 
 // contactURI is a contact as a Request-URI: without the header part, which has no

@@ -50,7 +50,7 @@ func router() *Router {
 		"alice@example.org":     contact("sip:alice@203.0.113.7"),
 		"six@example.com":       contact("sip:six@[2001:db8::7]"),
 	}
-	return New(NewDomains([]string{"Example.COM", "example.org"}, listen), users, users)
+	return New(NewDomains([]string{"Example.COM", "example.org"}, listen), users, users, Forking{MaxTargets: 3, Ring: 20 * time.Second})
 }
 
 func TestRoute(t *testing.T) {
@@ -97,8 +97,8 @@ func TestRoute(t *testing.T) {
 			if errors.As(err, &fault); fault != nil && fault.Code != c.code || err == nil && c.code != 0 {
 				t.Fatalf("got %v, %v; want code %d", targets, err, c.code)
 			}
-			if err == nil && targets[0].RequestURI != c.want {
-				t.Fatalf("routed to %q, want %q", targets[0].RequestURI, c.want)
+			if err == nil && targets[0].URI != c.want {
+				t.Fatalf("routed to %q, want %q", targets[0].URI, c.want)
 			}
 		})
 	}
@@ -112,14 +112,14 @@ func TestRouteKeepsPathAndOrder(t *testing.T) {
 	}
 	u, _ = sip.ParseURI([]byte("sip:both@example.com"))
 	targets, err = router().Route(&u, time.Now())
-	if err != nil || len(targets) != 2 || targets[1].RequestURI != "sip:both@198.51.100.2" {
+	if err != nil || len(targets) != 2 || targets[1].URI != "sip:both@198.51.100.2" {
 		t.Fatalf("both: %v, %v", targets, err)
 	}
 }
 
 func TestServiceOfOneFamilyRefusesTheOther(t *testing.T) {
 	users := directory{"six@example.com": contact("sip:six@[2001:db8::7]")}
-	r := New(NewDomains([]string{"example.com"}, listen[:1]), users, users)
+	r := New(NewDomains([]string{"example.com"}, listen[:1]), users, users, Forking{MaxTargets: 3})
 	u, _ := sip.ParseURI([]byte("sip:six@example.com"))
 	if _, err := r.Route(&u, time.Now()); err != errUnreachable {
 		t.Fatalf("IPv6 contact behind an IPv4 service: %v", err)

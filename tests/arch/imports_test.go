@@ -23,7 +23,7 @@ const (
 
 // pure are the packages of user space that ctrl may use: they hold no packet
 // path, and of transport only its plain types are meant.
-var pure = []string{"userspace/sip", "userspace/steer", "userspace/token", "userspace/transport"}
+var pure = []string{"userspace/handover", "userspace/sip", "userspace/steer", "userspace/token", "userspace/transport"}
 
 // forbidden says why a file in folder may not import path, or "". Both are
 // slash paths, path as it stands in the import.

@@ -26,6 +26,7 @@ type Settings struct {
 	State      string // folder of the database
 	BPFFS      string // folder of the pinned maps
 	Secret     string // path of the cluster secret; empty: the daemon makes one
+	Ring       string // forking.ring
 }
 
 // Worker is one line of the workers in the config.
@@ -48,6 +49,9 @@ workers:
 {{- end}}
 {{- if .Algorithms}}
 auth: {algorithms: [{{.Algorithms}}]}
+{{- end}}
+{{- if .Ring}}
+forking: {ring: {{.Ring}}}
 {{- end}}
 {{- if .Secret}}
 secret_file: {{.Secret}}

@@ -38,6 +38,7 @@ type Run struct {
 	User, Password string            // answer to digest challenges
 	Keys           map[string]string // words in brackets in the scenario, such as caller, callee, domain
 	Final          int               // the final answer that scenario call_refused waits for
+	Fork           bool              // the caller that gives up hears two phones ring
 	Trace          bool              // keep every message, for Session.Messages
 }
 
@@ -45,7 +46,7 @@ type Run struct {
 func (r Run) defaults() map[string]string {
 	return map[string]string{
 		"domain": "example.com", "todomain": "example.com", "caller": "alice", "callee": "bob", "hops": "70",
-		"user": r.User, "expires": "600", "contact_port": strconv.Itoa(int(r.Local.Port())),
+		"user": r.User, "expires": "600", "q": "1", "contact_port": strconv.Itoa(int(r.Local.Port())),
 	}
 }
 

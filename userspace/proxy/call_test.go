@@ -157,14 +157,25 @@ func TestNoAnswerEndsIn408(t *testing.T) {
 	n.advance(100 * time.Millisecond)
 	n.take("408>alice")
 	n.empty()
+}
 
-	n = newNetwork(t)
+// Its sender gives up at the same time; a 408 would only cross that (RFC 4320 §4.2).
+func TestARequestOtherThanINVITEWithoutAnAnswerGetsNone(t *testing.T) {
+	n := newNetwork(t)
 	_, ok := n.call()
 	n.in(alice, ok.next("BYE", 2))
-	n.advance(32 * time.Second)
-	out := n.sent
-	n.sent = out[len(out)-1:]
-	n.take("408>alice")
+	n.advance(33 * time.Second)
+	for _, d := range n.sent {
+		if d.Remote == alice {
+			t.Fatalf("alice was sent\n%s", d.Data)
+		}
+	}
+	n.empty()
+	_, ok = n.call()
+	n.in(alice, ok.next("INFO", 2))
+	info := n.take("INFO>bob")[0]
+	n.in(bob, info.respond(408))
+	n.take()
 	n.empty()
 }
 

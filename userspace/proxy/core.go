@@ -34,14 +34,16 @@ type Core struct {
 	timers  timerHeap
 	targets targets
 
-	out  []Send
-	buf  []byte // what out points into
-	msg  sip.Message
-	kept sip.Message // a stored message, read again
-	ed   sip.Editor
-	key  []byte
-	via  []byte
-	line []byte
+	out      []Send
+	buf      []byte // what out points into
+	msg      sip.Message
+	kept     sip.Message // a stored message, read again
+	branched sip.Message // the request of one branch of a fork
+	alone    []byte      // its bytes
+	ed       sip.Editor
+	key      []byte
+	via      []byte
+	line     []byte
 }
 
 // NewCore makes a Core. Config.Send, Now, Sockets and Queue are not used. The
@@ -123,7 +125,9 @@ func (c *Core) Failed(now time.Time, s Send) []Send {
 	if ct := s.client; ct != nil && c.clients[ct.key] == ct {
 		if act := ct.machine.Fail(); act != 0 {
 			c.settle(ct, act)
-			c.branchDone(ct, 503, nil)
+			if ct.final == 0 {
+				c.branchDone(ct, 503, nil)
+			}
 		}
 	}
 	return c.finish()

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sipsteer/sipsteer/userspace/handover"
 	"github.com/sipsteer/sipsteer/userspace/sip"
 	"github.com/sipsteer/sipsteer/userspace/transport"
 )
@@ -70,7 +71,7 @@ func checkSend(t *testing.T, d transport.Datagram, data []byte, source netip.Add
 		t.Fatalf("sent to %v:\n%s\nfor\n%s", d.Remote, d.Data, data)
 	}
 	via, _ := sip.ParseVia(in.First(sip.HVia))
-	if !signer.VerifyTicket(string(in.Value(sip.HTicket)), string(in.Value(sip.HCookie)), in.CallID(), via.Branch(), in.RequestURI) {
+	if !signer.VerifyTicket(string(in.Value(sip.HTicket)), string(in.Value(sip.HCookie)), in.CallID(), via.Branch(), in.RequestURI, handover.Signed(&in)) {
 		t.Fatalf("sent to %v without a ticket:\n%s", d.Remote, d.Data)
 	}
 }

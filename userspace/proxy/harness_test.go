@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sipsteer/sipsteer/userspace/handover"
 	"github.com/sipsteer/sipsteer/userspace/sip"
 	"github.com/sipsteer/sipsteer/userspace/token"
 	"github.com/sipsteer/sipsteer/userspace/transport"
@@ -21,6 +22,8 @@ var (
 	alice  = netip.MustParseAddrPort("198.51.100.1:5062")
 	bob    = netip.MustParseAddrPort("203.0.113.2:5064")
 	bob6   = netip.MustParseAddrPort("[2001:db8::b0b]:5064")
+	carol  = netip.MustParseAddrPort("203.0.113.3:5060")
+	dave   = netip.MustParseAddrPort("203.0.113.4:5060")
 	victim = netip.MustParseAddrPort("203.0.113.99:5060")
 	start  = time.Unix(1_800_000_000, 0)
 	signer = token.New([]byte("a secret of the tests"))
@@ -127,7 +130,7 @@ func (n *network) take(want ...string) []got {
 }
 
 func who(a netip.AddrPort) string {
-	for name, at := range map[string]netip.AddrPort{"alice": alice, "bob": bob, "bob6": bob6, "victim": victim} {
+	for name, at := range map[string]netip.AddrPort{"alice": alice, "bob": bob, "bob6": bob6, "victim": victim, "carol": carol, "dave": dave} {
 		if a == at {
 			return name
 		}
@@ -164,7 +167,8 @@ type request struct {
 	extra                               string   // lines with CRLF
 	body                                string
 	noTicket                            bool
-	maxForwards                         string // "-" for none
+	targets                             []handover.Target // after the first
+	maxForwards                         string            // "-" for none
 }
 
 // initial builds a request as the control plane hands it over.
@@ -177,8 +181,14 @@ func initial(r request) string {
 		if !strings.Contains(r.via, "branch=") {
 			branch = ""
 		}
+		more := ""
+		for i := range r.targets {
+			line := string(r.targets[i].Append(nil))
+			r.extra += line
+			more += strings.TrimSpace(strings.SplitN(line, ":", 2)[1]) + "\n"
+		}
 		r.extra += "X-Sipsteer-Cookie: " + cookie + "\r\n" +
-			"X-Sipsteer-Ticket: " + signer.Ticket(cookie, []byte(r.callID), []byte(branch), []byte(r.uri)) + "\r\n"
+			"X-Sipsteer-Ticket: " + signer.Ticket(cookie, []byte(r.callID), []byte(branch), []byte(r.uri), []byte(more)) + "\r\n"
 	}
 	return r.text()
 }

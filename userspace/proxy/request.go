@@ -5,6 +5,7 @@ package proxy
 import (
 	"bytes"
 
+	"github.com/sipsteer/sipsteer/userspace/handover"
 	"github.com/sipsteer/sipsteer/userspace/sip"
 	"github.com/sipsteer/sipsteer/userspace/txn"
 )
@@ -26,7 +27,9 @@ func (c *Core) request(p *packet) {
 		return
 	}
 	h, ref := c.admit(p)
-	if ref.code == 0 {
+	if p.toTag == nil && ref.outcome != refusedTicket && p.m.Get(sip.HTarget) != nil {
+		ref = c.fork(p)
+	} else if ref.code == 0 {
 		ref = c.forward(p, &h)
 	}
 	if ref.code != 0 {
@@ -70,7 +73,7 @@ func (c *Core) admit(p *packet) (h hop, ref refusal) {
 func (c *Core) ticketed(m *sip.Message, p *packet) bool {
 	cookie, ticket := m.Value(sip.HCookie), m.Value(sip.HTicket)
 	return len(cookie) > 0 && m.Count(sip.HCookie) == 1 && m.Count(sip.HTicket) == 1 &&
-		c.cfg.Signer.VerifyTicket(string(ticket), string(cookie), p.callID, p.branch, m.RequestURI)
+		c.cfg.Signer.VerifyTicket(string(ticket), string(cookie), p.callID, p.branch, m.RequestURI, handover.Signed(m))
 }
 
 // inDialog checks the proof of a request with a To tag: a Route of ours whose
@@ -99,12 +102,8 @@ func (c *Core) inDialog(p *packet, h *hop, unreachable refusal) refusal {
 // forward sends a request on in a client transaction of its own (RFC 3261
 // §16.6).
 func (c *Core) forward(p *packet, h *hop) refusal {
-	limit := c.cfg.MaxTransactions
-	if p.toTag == nil {
-		limit -= limit / 10 // calls that stand come before new ones
-	}
-	if c.live()+2 > limit {
-		return refusal{refusedOverload, 503, "Too Many Transactions", "Retry-After: 5\r\n"}
+	if ref := c.room(p, 1); ref.code != 0 {
+		return ref
 	}
 	mark := round(p, h.dest)
 	if c.looped(p, mark) {
@@ -124,6 +123,18 @@ func (c *Core) forward(p *packet, h *hop) refusal {
 	ct.st, ct.direct, ct.inDialog = st, !h.routed, p.toTag != nil
 	c.count.add(forwardedRequest)
 	c.send(ct.local, ct.dest, sent, ct)
+	return refusal{}
+}
+
+// room refuses a request with that many targets when the table is full.
+func (c *Core) room(p *packet, branches int) refusal {
+	limit := c.cfg.MaxTransactions
+	if p.toTag == nil {
+		limit -= limit / 10 // calls that stand come before new ones
+	}
+	if c.live()+1+branches > limit {
+		return refusal{refusedOverload, 503, "Too Many Transactions", "Retry-After: 5\r\n"}
+	}
 	return refusal{}
 }
 
@@ -234,7 +245,5 @@ func (c *Core) cancel(p *packet) {
 		return
 	}
 	s.cancelled = true
-	for _, ct := range s.branches {
-		c.cancelBranch(ct)
-	}
+	c.cancelOthers(s, nil)
 }

@@ -21,8 +21,8 @@ func (c *Core) response(p *packet) {
 	switch {
 	case ct == nil:
 		c.stray(p)
-	case ct.server != nil && ct.server.machine.State() == txn.Terminated && p.m.Status/100 == 2:
-		c.stray(p) // a 2xx so late that its INVITE is forgotten
+	case ct.server != nil && ct.server.closed() && p.m.Status/100 == 2 && ct.invite():
+		c.stray(p) // a 2xx after its INVITE is forgotten, or that crossed our failure
 	default:
 		c.matched(p, ct)
 	}
@@ -58,15 +58,9 @@ func (c *Core) acknowledge(p *packet, ct *clientTx) {
 func (c *Core) pass(p *packet, ct *clientTx) {
 	s, code := ct.server, p.m.Status
 	if code < 200 {
-		ct.provisional = true
-		if ct.cancel == cancelWanted {
-			c.sendCancel(ct)
-		}
-		if code == 100 {
+		c.provisional(ct, code)
+		if code == 100 || ct.final != 0 {
 			return
-		}
-		if ct.machine.State() == txn.Proceeding && ct.cancel == cancelNone && ct.limit != txn.Never {
-			ct.limit = c.now + c.cfg.TimerC
 		}
 	}
 	data, callee := c.upstream(p, ct)
@@ -77,17 +71,35 @@ func (c *Core) pass(p *packet, ct *clientTx) {
 	case code < 300:
 		c.refresh(p, ct, callee)
 		if ct.final == 0 {
-			ct.final, ct.sent = code, nil
+			ct.final = code
 		}
+		ct.sent = nil
 		c.respond(s, code, data)
+		c.cancelOthers(s, ct)
 	case ct.final == 0:
 		if (code == 481 || code == 408) && p.is("BYE") {
 			c.targets.forget(p.callID, p.fromTag, p.toTag)
 		}
-		if code == 487 && ct.expired && !s.cancelled {
+		if code == 487 && ct.expired && !s.cancelled { // our timer C, not the callee's wish
 			code, data = 408, nil
 		}
 		c.branchDone(ct, code, data)
+	}
+}
+
+// provisional takes a 1xx: a CANCEL that waits may go, and timer C starts anew
+// with each but 100 (RFC 3261 §16.7 step 2).
+func (c *Core) provisional(ct *clientTx, code int) {
+	first := !ct.provisional
+	ct.provisional = true
+	if ct.cancel == cancelWanted {
+		c.sendCancel(ct)
+	}
+	if ct.machine.State() != txn.Proceeding || ct.cancel != cancelNone || ct.limit == txn.Never {
+		return
+	}
+	if code > 100 || first && ct.forked() {
+		ct.limit = c.ringLimit(ct.server)
 	}
 }
 

@@ -34,6 +34,7 @@ type serverTx struct {
 
 	branches  []*clientTx
 	one       [1]*clientTx // memory for the usual case
+	fork      *fork        // nil with one target
 	best      []byte       // as it would leave; nil for one of our own
 	bestCode  int
 	cancelled bool // by the caller
@@ -63,6 +64,21 @@ type clientTx struct {
 	direct   bool   // no Routes remained
 	inDialog bool
 }
+
+// forked tells whether the branch is one of several.
+func (ct *clientTx) forked() bool { return ct.server != nil && ct.server.fork != nil }
+
+// closed tells whether the caller has its final failure, or nothing any more.
+func (s *serverTx) closed() bool {
+	switch s.machine.State() {
+	case txn.Completed, txn.Confirmed, txn.Terminated:
+		return true
+	}
+	return false
+}
+
+// invite tells whether the branch can be cancelled (RFC 3261 §9.1).
+func (ct *clientTx) invite() bool { return ct.key[len(ct.branch)+1:] == "INVITE" }
 
 type cancelState uint8
 
@@ -155,7 +171,7 @@ func (ct *clientTx) tick(c *Core) {
 		c.send(ct.local, ct.dest, ct.sent, ct)
 	}
 	c.settle(ct, act)
-	if act.Has(txn.TimedOut) {
+	if act.Has(txn.TimedOut) && ct.final == 0 {
 		c.count.add(timedOut)
 		c.branchDone(ct, 408, nil)
 	}
@@ -168,6 +184,7 @@ func (c *Core) limitReached(ct *clientTx) {
 	switch {
 	case ct.final != 0:
 		c.settle(ct, txn.Ended)
+	case ct.forked() && c.giveUp(ct):
 	case ct.cancel != cancelSent:
 		ct.expired = true
 		c.sendCancel(ct)
@@ -183,7 +200,7 @@ func (c *Core) limitReached(ct *clientTx) {
 // response (RFC 3261 §9.1).
 func (c *Core) cancelBranch(ct *clientTx) {
 	switch {
-	case ct.final != 0 || ct.cancel == cancelSent:
+	case ct.final != 0 || ct.cancel == cancelSent || !ct.invite():
 	case ct.provisional:
 		c.sendCancel(ct)
 	default:

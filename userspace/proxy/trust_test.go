@@ -249,7 +249,7 @@ func looping(vias, uri string) string {
 	branch := top[strings.Index(top, "branch=")+7:]
 	cookie := signer.Cookie([]byte(callID), 7, start)
 	return request{via: vias, uri: uri, extra: "X-Sipsteer-Cookie: " + cookie + "\r\nX-Sipsteer-Ticket: " +
-		signer.Ticket(cookie, []byte(callID), []byte(branch), []byte(uri)) + "\r\n"}.text()
+		signer.Ticket(cookie, []byte(callID), []byte(branch), []byte(uri), nil) + "\r\n"}.text()
 }
 
 func TestOverloadRefusesNewCallsBeforeStandingOnes(t *testing.T) {

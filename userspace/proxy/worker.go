@@ -144,19 +144,22 @@ func (w *Worker) loop(ctx context.Context) {
 	}
 }
 
-// flush sends in order, then tells the core what could not be sent.
+// flush sends in order, then tells the core what could not be sent, until all that
+// it does about that is sent: a fork goes on to its next target.
 func (w *Worker) flush(out []Send) {
-	var failed []Send
+	failed := w.sendAll(nil, out)
+	for len(failed) > 0 {
+		s := failed[0]
+		failed = w.sendAll(failed[1:], w.core.Failed(w.cfg.Now(), s))
+	}
+}
+
+// sendAll sends, and appends to failed what could not be sent.
+func (w *Worker) sendAll(failed, out []Send) []Send {
 	for _, s := range out {
 		if w.cfg.Send(s.Datagram) != nil {
 			failed = append(failed, s)
 		}
 	}
-	for _, s := range failed {
-		for _, more := range w.core.Failed(w.cfg.Now(), s) {
-			if w.cfg.Send(more.Datagram) != nil {
-				w.core.count.add(sendFailed)
-			}
-		}
-	}
+	return failed
 }

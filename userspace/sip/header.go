@@ -31,6 +31,7 @@ const (
 	HEvent
 	HCookie // X-Sipsteer-Cookie: set by the control plane alone
 	HTicket // X-Sipsteer-Ticket: set by the control plane alone
+	HTarget // X-Sipsteer-Target: set by the control plane alone
 	headerIDs
 )
 
@@ -40,6 +41,7 @@ const (
 const (
 	CookieHeader = "X-Sipsteer-Cookie"
 	TicketHeader = "X-Sipsteer-Ticket"
+	TargetHeader = "X-Sipsteer-Target"
 )
 
 // headerNames gives each known header field its canonical name and its compact
@@ -70,6 +72,7 @@ var headerNames = [headerIDs]struct {
 	HEvent:              {"Event", 'o'},
 	HCookie:             {CookieHeader, 0},
 	HTicket:             {TicketHeader, 0},
+	HTarget:             {TargetHeader, 0},
 }
 
 // String is the canonical long name, or "" for HOther.

@@ -107,14 +107,15 @@ func (s *Signer) readCookie(cookie string, callID []byte) (worker uint32, made t
 }
 
 // Ticket proves that a request was handed over by the control plane, as it
-// stands: with this cookie, branch and Request-URI.
-func (s *Signer) Ticket(cookie string, callID, branch, requestURI []byte) string {
-	return encoding.EncodeToString(s.sign("ticket", []byte(cookie), callID, branch, requestURI))
+// stands: with this cookie, branch, Request-URI and further targets (nil for
+// none).
+func (s *Signer) Ticket(cookie string, callID, branch, requestURI, more []byte) string {
+	return encoding.EncodeToString(s.sign("ticket", []byte(cookie), callID, branch, requestURI, more))
 }
 
 // VerifyTicket checks what Ticket made.
-func (s *Signer) VerifyTicket(ticket, cookie string, callID, branch, requestURI []byte) bool {
-	return hmac.Equal([]byte(strings.ToLower(ticket)), []byte(s.Ticket(cookie, callID, branch, requestURI)))
+func (s *Signer) VerifyTicket(ticket, cookie string, callID, branch, requestURI, more []byte) bool {
+	return hmac.Equal([]byte(strings.ToLower(ticket)), []byte(s.Ticket(cookie, callID, branch, requestURI, more)))
 }
 
 // Target binds a side of a dialog to the one address to which its in-dialog

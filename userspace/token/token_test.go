@@ -42,18 +42,19 @@ func TestCookie(t *testing.T) {
 func TestTicketCoversTheRequest(t *testing.T) {
 	s := New([]byte("secret"))
 	cookie := s.Cookie(callID, 7, now)
-	ticket := s.Ticket(cookie, callID, []byte("z9hG4bKa"), []byte("sip:bob@192.0.2.4"))
-	if !s.VerifyTicket(ticket, cookie, callID, []byte("z9hG4bKa"), []byte("sip:bob@192.0.2.4")) {
+	ticket := s.Ticket(cookie, callID, []byte("z9hG4bKa"), []byte("sip:bob@192.0.2.4"), nil)
+	if !s.VerifyTicket(ticket, cookie, callID, []byte("z9hG4bKa"), []byte("sip:bob@192.0.2.4"), nil) {
 		t.Fatal("own ticket refused")
 	}
-	if s.VerifyTicket(ticket, cookie, callID, []byte("z9hG4bKb"), []byte("sip:bob@192.0.2.4")) ||
-		s.VerifyTicket(ticket, cookie, callID, []byte("z9hG4bKa"), []byte("sip:eve@192.0.2.4")) ||
-		s.VerifyTicket(ticket, cookie, []byte("x"), []byte("z9hG4bKa"), []byte("sip:bob@192.0.2.4")) ||
-		s.VerifyTicket("", cookie, callID, []byte("z9hG4bKa"), []byte("sip:bob@192.0.2.4")) {
+	if s.VerifyTicket(ticket, cookie, callID, []byte("z9hG4bKb"), []byte("sip:bob@192.0.2.4"), nil) ||
+		s.VerifyTicket(ticket, cookie, callID, []byte("z9hG4bKa"), []byte("sip:eve@192.0.2.4"), nil) ||
+		s.VerifyTicket(ticket, cookie, []byte("x"), []byte("z9hG4bKa"), []byte("sip:bob@192.0.2.4"), nil) ||
+		s.VerifyTicket(ticket, cookie, callID, []byte("z9hG4bKa"), []byte("sip:bob@192.0.2.4"), []byte("<sip:eve@192.0.2.5>\n")) ||
+		s.VerifyTicket("", cookie, callID, []byte("z9hG4bKa"), []byte("sip:bob@192.0.2.4"), nil) {
 		t.Fatal("ticket accepted for another request")
 	}
 	// Parts must not be able to flow into one another.
-	if s.Ticket("ab", []byte("c"), nil, nil) == s.Ticket("a", []byte("bc"), nil, nil) {
+	if s.Ticket("ab", []byte("c"), nil, nil, nil) == s.Ticket("a", []byte("bc"), nil, nil, nil) {
 		t.Fatal("parts are not told apart")
 	}
 }

@@ -23,6 +23,10 @@ type service struct {
 	chain  *chain.Chain
 }
 
+func (n *Node) forking() route.Forking {
+	return route.Forking{MaxTargets: n.cfg.Forking.MaxTargets, Ring: n.cfg.Forking.Ring}
+}
+
 // openServices wires a chain for each service.
 func (n *Node) openServices(context.Context) error {
 	for _, s := range n.services {
@@ -34,7 +38,7 @@ func (n *Node) openServices(context.Context) error {
 		s.chain = chain.New(chain.Config{
 			Service: s.id, Secret: n.keys.pins.Service(s.config.Name),
 			Pins: n.table.pins(), Dialogs: n.dialogs, Pool: s.pool,
-			Domains: domains, Router: route.New(domains, n.locations, n.store),
+			Domains: domains, Router: route.New(domains, n.locations, n.store, n.forking()),
 			Auth: n.auth, Registrar: n.registrar,
 			Signer: n.signer, Deliver: n.deliver, Send: n.sockets.send,
 			Answered: func(m *sip.Message) (uint32, bool) { return proxy.Answered(n.signer, m) },

@@ -45,7 +45,7 @@ type Registrar interface {
 	Register(now time.Time, m *sip.Message, source, local netip.AddrPort, aor string, done func(registrar.Answer))
 }
 
-// Config is what a chain is wired of; every field is needed.
+// Config is what a chain is wired of; every field but Redirect is needed.
 type Config struct {
 	Service   uint16       // number of the service, as in pins
 	Secret    steer.Secret // of the service
@@ -56,6 +56,7 @@ type Config struct {
 	Router    *route.Router
 	Auth      *auth.Verifier
 	Registrar Registrar
+	Redirect  bool // answer 302 instead of handing over
 	Signer    *token.Signer
 	Deliver   Deliver
 	Send      Send

@@ -171,15 +171,24 @@ func (h *Handler) forward(d transport.Datagram, tx steer.Key, u *sip.URI, ownRou
 		h.conclude(d, tx, err)
 		return
 	}
+	if h.Redirect {
+		h.redirect(d, tx, targets)
+		return
+	}
 	h.handOver(d, tx, realm, ownRoutes, targets)
 }
 
 // conclude answers a request whose sender has proved itself and remembers the
 // answer: judging the repeated request again would refuse its nonce as used.
 func (h *Handler) conclude(d transport.Datagram, tx steer.Key, err error) {
+	h.concludeWith(d, tx, err)
+}
+
+// concludeWith does the same with more header lines.
+func (h *Handler) concludeWith(d transport.Datagram, tx steer.Key, err error, lines ...string) {
 	fault := &sip.Error{Code: 500, Reason: "Server Internal Error"}
 	_ = errors.As(err, &fault)
-	h.seen.put(tx, &fate{answer: bytes.Clone(h.answer(d, fault.Code, fault.Reason))}, h.Now())
+	h.seen.put(tx, &fate{answer: bytes.Clone(h.answer(d, fault.Code, fault.Reason, lines...))}, h.Now())
 }
 
 // realmOf is the realm in which a caller must prove itself: that of its From

@@ -65,7 +65,7 @@ type Service struct {
 	Name string `yaml:"name"`
 	// Listen are the VIP sockets, at least one.
 	Listen []Listen `yaml:"listen"`
-	Policy string   `yaml:"policy"` // PolicyProxy
+	Policy string   `yaml:"policy"` // one of the Policy constants
 	// Domains are the host parts this service is responsible for, in lower
 	// case; an IPv6 literal is kept as "[2001:db8::1]", as in a SIP URI.
 	Domains []string `yaml:"domains"`
@@ -81,9 +81,11 @@ func (s *Service) Serves(worker string) bool {
 	return len(s.Workers) == 0 || slices.Contains(s.Workers, worker)
 }
 
-// PolicyProxy authenticates and routes in the control plane and hands the
-// request to a worker.
-const PolicyProxy = "proxy"
+// What becomes of a request that was authenticated and routed.
+const (
+	PolicyProxy    = "proxy"    // it is handed to a worker
+	PolicyRedirect = "redirect" // the caller is told the contacts (302)
+)
 
 // WorkerSpec is one worker as the control plane sees it.
 type WorkerSpec struct {

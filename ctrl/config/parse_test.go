@@ -102,7 +102,7 @@ func TestParseRefuses(t *testing.T) {
 		"no domains":               {"domains: [example.com]", "policy: proxy", `f:3: services[0].domains: is missing`},
 		"bad domain":               {"example.com", "exa mple", `f:5: services[0].domains[0]: "exa mple" is neither a domain name nor`},
 		"domain twice":             {"[example.com]", "[example.com, EXAMPLE.com]", `f:5: services[0].domains[1]: example.com is listed twice`},
-		"redirect later":           {"name: edge", "name: edge\n    policy: redirect", `f:4: services[0].policy: redirect is not in this version; allowed: proxy`},
+		"direct later":             {"name: edge", "name: edge\n    policy: direct", `f:4: services[0].policy: direct is not in this version; allowed: proxy, redirect`},
 		"listen with a host name":  {"192.0.2.10:5060", "sip.example.com:5060", `f:4: services[0].listen[0]: "sip.example.com:5060" is not ADDR:PORT with a literal address`},
 		"listen without scheme":    {"udp://", "", `f:4: services[0].listen[0]: is not an address such as udp://`},
 		"listen on tcp":            {"udp://", "tcp://", `f:4: services[0].listen[0]: tcp is not in this version; allowed: udp`},
@@ -196,6 +196,13 @@ func TestParseRefusesWhatIsNoConfigAtAll(t *testing.T) {
 		if err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%.20q: got %v, want %s", text, err, want)
 		}
+	}
+}
+
+func TestOnlyRedirectingNeedsNoWorkers(t *testing.T) {
+	text := strings.Replace(base[:strings.Index(base, "workers:")], "name: edge", "name: edge\n    policy: redirect", 1)
+	if _, err := Parse([]byte(text), "f"); err != nil {
+		t.Error(err)
 	}
 }
 

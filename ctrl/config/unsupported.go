@@ -10,7 +10,7 @@ import "strings"
 func notInThisVersion(field, value string) bool {
 	switch field {
 	case "services.policy":
-		return value == "redirect" || value == "direct"
+		return value == "direct"
 	case "workers.forward":
 		return value == "ipip" || value == "gue"
 	case "auth.algorithms":

@@ -18,7 +18,7 @@ func (r *report) checkConfig(c *Config) {
 	r.checkName("node", c.Node)
 	r.checkDatapath(&c.Datapath)
 	r.checkServices(c)
-	r.checkWorkers(c.Workers)
+	r.checkWorkers(c.Workers, c.needsWorkers())
 	r.checkRegistrar(&c.Registrar)
 	r.checkAuth(&c.Auth)
 	r.checkDialogs(&c.Dialogs)
@@ -60,7 +60,7 @@ func (r *report) checkServices(c *Config) {
 		key := fmt.Sprintf("services[%d]", i)
 		r.checkName(key+".name", s.Name)
 		r.checkUnique(names, key+".name", s.Name)
-		r.checkOneOf(key+".policy", "services.policy", s.Policy, PolicyProxy)
+		r.checkOneOf(key+".policy", "services.policy", s.Policy, PolicyProxy, PolicyRedirect)
 		r.checkListens(sockets, key+".listen", s.Listen)
 		r.checkDomains(key+".domains", s.Domains)
 		r.checkServiceWorkers(key, &s, c.Workers)
@@ -125,8 +125,13 @@ func (r *report) checkDomains(key string, domains []string) {
 	}
 }
 
-func (r *report) checkWorkers(workers []WorkerSpec) {
-	if len(workers) == 0 {
+// needsWorkers tells whether a service hands requests over.
+func (c *Config) needsWorkers() bool {
+	return slices.ContainsFunc(c.Services, func(s Service) bool { return s.Policy != PolicyRedirect }) || len(c.Services) == 0
+}
+
+func (r *report) checkWorkers(workers []WorkerSpec, needed bool) {
+	if len(workers) == 0 && needed {
 		r.fail("workers", "is missing: at least one worker is needed, such as {name: w1, forward: local}")
 	}
 	names := map[string]string{}

@@ -28,7 +28,8 @@ type Users interface {
 // Target is one place to send a request to.
 type Target struct {
 	handover.Target
-	Q uint16 // preference in thousandths
+	Contact string // the URI without what only a worker knows to use
+	Q       uint16 // preference in thousandths
 }
 
 // Forking bounds the search for a user with several contacts.
@@ -118,6 +119,7 @@ func (r *Router) target(b location.Binding) (Target, error) {
 	}
 	t := Target{Q: b.Q}
 	t.URI = contactURI(b.Contact, &u)
+	t.Contact = t.URI
 	if len(b.Path) > 0 {
 		t.Route = b.Path
 		return t, nil

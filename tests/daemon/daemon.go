@@ -26,6 +26,7 @@ type Settings struct {
 	State      string // folder of the database
 	BPFFS      string // folder of the pinned maps
 	Secret     string // path of the cluster secret; empty: the daemon makes one
+	Policy     string // proxy when empty
 	Ring       string // forking.ring
 }
 
@@ -41,7 +42,7 @@ datapath:
 services:
   - name: edge
     listen: ["udp://192.0.2.10:5060", "udp://[2001:db8::10]:5060"]
-    policy: proxy
+    policy: {{.Policy}}
     domains: [example.com]
 workers:
 {{- range .Workers}}
@@ -98,6 +99,9 @@ func New(h *netns.Host, binary, dir string, set Settings) (*Daemon, error) {
 func (s *Settings) fill(work string) {
 	if s.Mode == "" {
 		s.Mode = "native"
+	}
+	if s.Policy == "" {
+		s.Policy = "proxy"
 	}
 	if s.Workers == nil {
 		s.Workers = []Worker{{Name: "w1", Forward: "local"}, {Name: "w2", Forward: "local"}}

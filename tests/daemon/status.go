@@ -22,6 +22,9 @@ type Status struct {
 		Received map[string]uint64 `json:"received"`
 		Steered  uint64            `json:"steered"`
 		Dropped  map[string]uint64 `json:"dropped"`
+
+		HandedOver uint64 `json:"handed_over"`
+		OwnACK     uint64 `json:"own_ack"`
 	} `json:"control"`
 }
 

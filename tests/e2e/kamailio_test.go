@@ -137,6 +137,27 @@ func TestKamailioWorkerCarriesACallBehindNAT(t *testing.T) {
 	}
 }
 
+func TestKamailioWorkerRingsTwoPhones(t *testing.T) {
+	caller, callee := loneKamailio(t)
+	second := callee.wire(callee.ub, 5063, vip4)
+	id := newID()
+	caller.send(strings.Replace(handedOver, "X-Sipsteer-Ticket", "X-Sipsteer-Target: <sip:bob@192.168.1.6;alias=10.66.0.12~5063~1>\n"+
+		"X-Sipsteer-Target: <sip:bob@192.168.1.7;alias=10.66.0.12~5063~1>;next;ring=20\nX-Sipsteer-Ticket", 1), id)
+	first, other := callee.request("INVITE"), second.request("INVITE")
+	if first.requestURI() != "sip:bob@192.168.1.5:5060" || other.requestURI() != "sip:bob@192.168.1.6" || strings.Contains(string(other), "X-Sipsteer") {
+		t.Errorf("the phones see\n%s\n%s", first, other)
+	}
+	second.send(answer(other, "180 Ringing", ""), id)
+	callee.send(answer(first, "200 OK", "Contact: <sip:bob@192.168.1.5:5060>\n"), id)
+	if ok := caller.final(); ok.status() != 200 {
+		t.Errorf("want 200:\n%s", ok)
+	}
+	second.request("CANCEL")
+	if m := second.receive(200 * time.Millisecond); strings.HasPrefix(string(m), "INVITE") {
+		t.Errorf("a target of the next group was tried as well:\n%s", m)
+	}
+}
+
 func uriOf(nameAddr string) string {
 	_, uri, _ := strings.Cut(nameAddr, "<")
 	uri, _, _ = strings.Cut(uri, ">")

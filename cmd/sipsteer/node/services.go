@@ -40,7 +40,8 @@ func (n *Node) openServices(context.Context) error {
 			Pins: n.table.pins(), Dialogs: n.dialogs, Pool: s.pool,
 			Domains: domains, Router: route.New(domains, n.locations, n.store, n.forking()),
 			Auth: n.auth, Registrar: n.registrar,
-			Signer: n.signer, Deliver: n.deliver, Send: n.sockets.send,
+			Redirect: s.config.Policy == config.PolicyRedirect,
+			Signer:   n.signer, Deliver: n.deliver, Send: n.sockets.send,
 			Answered: func(m *sip.Message) (uint32, bool) { return proxy.Answered(n.signer, m) },
 			Now:      time.Now,
 		})

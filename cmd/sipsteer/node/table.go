@@ -86,7 +86,7 @@ func (n *Node) publish(context.Context) error {
 	for _, s := range n.services {
 		for _, l := range s.config.Listen {
 			wanted[l.Addr] = steer.Service{
-				ID: s.id, Kind: steer.ServiceVIP, Policy: steer.PolicyProxy, Secret: n.keys.pins.Service(s.config.Name),
+				ID: s.id, Kind: steer.ServiceVIP, Policy: policyOf(s.config.Policy), Secret: n.keys.pins.Service(s.config.Name),
 			}
 		}
 	}
@@ -96,6 +96,13 @@ func (n *Node) publish(context.Context) error {
 		}
 	}
 	return n.table.setServices(wanted)
+}
+
+func policyOf(name string) steer.Policy {
+	if name == config.PolicyRedirect {
+		return steer.PolicyRedirect
+	}
+	return steer.PolicyProxy
 }
 
 // kernelTable is the table of the XDP program.

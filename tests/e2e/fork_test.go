@@ -52,17 +52,18 @@ func ring(s *site, b *balancer, n int, caller sipp.Run, phones ...phone) {
 }
 
 func TestAUserWithSeveralPhones(t *testing.T) {
-	call, refused := sipp.Run{Scenario: "call"}, sipp.Run{Scenario: "call_refused", Final: 486}
+	call, both := sipp.Run{Scenario: "call"}, sipp.Run{Scenario: "call", Fork: true}
+	refused := sipp.Run{Scenario: "call_refused", Final: 486}
 	for _, c := range []struct {
 		name   string
 		caller sipp.Run
 		phones []phone
 	}{
-		{"both ring, one answers, the other is cancelled", call,
+		{"both ring, one answers, the other is cancelled", both,
 			[]phone{{5060, "1", "answer", 200 * time.Millisecond}, {5061, "1", "answer_cancelled", 0}}},
 		{"the preferred one is busy, the other answers", call,
 			[]phone{{5060, "1", "answer_busy", 0}, {5061, "0.5", "answer", 0}}},
-		{"the preferred one is not answered", call,
+		{"the preferred one is not answered", both,
 			[]phone{{5060, "1", "answer_cancelled", 0}, {5061, "0.5", "answer", 0}}},
 		{"all are busy", refused,
 			[]phone{{5060, "1", "answer_busy", 0}, {5061, "1", "answer_busy", 0}, {5062, "0.2", "answer_busy", 0}}},

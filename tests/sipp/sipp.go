@@ -38,7 +38,7 @@ type Run struct {
 	User, Password string            // answer to digest challenges
 	Keys           map[string]string // words in brackets in the scenario, such as caller, callee, domain
 	Final          int               // the final answer that scenario call_refused waits for
-	Fork           bool              // the caller that gives up hears two phones ring
+	Fork           bool              // the caller hears two phones ring
 	Trace          bool              // keep every message, for Session.Messages
 }
 

@@ -36,7 +36,7 @@ func (m mutator) bend(p steertest.Packet) []byte {
 
 func (m mutator) bendField(p *steertest.Packet) {
 	tags := []uint16{0x8100, 0x88a8, 0x9100, 0x0800, 0x86dd}
-	switch m.IntN(11) {
+	switch m.IntN(13) {
 	case 0:
 		p.VLAN = tags[m.IntN(len(tags))]
 	case 1:
@@ -59,7 +59,22 @@ func (m mutator) bendField(p *steertest.Packet) {
 		p.Cut = m.IntN(40 + len(p.Payload))
 	case 10:
 		p.Dst = netip.AddrPortFrom(p.Dst.Addr(), []uint16{5061, steertest.LocalPort, 0}[m.IntN(3)])
+	case 11, 12:
+		p.Src, p.Dst, p.Extensions = steertest.Client6, steertest.VIP6, m.extensions()
 	}
+}
+
+// extensions are headers between IPv6 and UDP, most of them such as are walked over.
+func (m mutator) extensions() (all []steertest.Extension) {
+	kinds := []byte{0, 60, 60, 60, 43, 43, 44, 51, 135}
+	for range 1 + m.IntN(5) {
+		e := steertest.Extension{Kind: kinds[m.IntN(len(kinds))], Units: byte(m.IntN(3))}
+		if m.IntN(8) == 0 {
+			e.Units, e.SegmentsLeft = byte(28+m.IntN(8)), byte(m.IntN(3))
+		}
+		all = append(all, e)
+	}
+	return all
 }
 
 // near is a length close to the right one, or to nothing.

@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"net/netip"
 
 	"github.com/sipsteer/sipsteer/userspace/datapath"
 	"github.com/sipsteer/sipsteer/userspace/steer"
@@ -14,20 +15,21 @@ import (
 // execution is one packet, and the pin that its Call-ID has, if any.
 type execution struct {
 	frame   []byte
-	payload string // as the frame holds it
-	sound   bool   // the layers below SIP are: then the reference can judge
+	payload string // as the frame holds it where it is sound
+	sound   bool   // the layers below SIP are
 	pin     *steer.Pin
 }
 
 // judges holds the three readings of the rules side by side.
 type judges struct {
-	kernel *datapath.Trial // nil: twin and reference alone
-	tables steer.Tables
-	met    map[steer.Outcome]uint64
+	kernel   *datapath.Trial // nil: twin and reference alone
+	tables   steer.Tables
+	services map[netip.AddrPort]steer.Service
+	met      map[steer.Outcome]uint64
 }
 
 func openJudges(kernel bool) (*judges, error) {
-	j := &judges{tables: steertest.Tables(steer.Key{}, nil), met: map[steer.Outcome]uint64{}}
+	j := &judges{tables: steertest.Tables(steer.Key{}, nil), services: steertest.Services(), met: map[steer.Outcome]uint64{}}
 	if !kernel {
 		return j, nil
 	}
@@ -73,10 +75,8 @@ func (j *judges) differ(x execution) string {
 	}
 	twin := steer.Frame(x.frame, steertest.IngressIndex, j.tables)
 	j.met[twin.Outcome]++
-	if x.sound {
-		if d := differReference(x, twin.Outcome, key); d != "" {
-			return d
-		}
+	if d := j.differReference(x, twin.Outcome, key); d != "" {
+		return d
 	}
 	if j.kernel == nil {
 		return ""
@@ -85,24 +85,42 @@ func (j *judges) differ(x execution) string {
 }
 
 // differReference holds the twin against the plain reading.
-func differReference(x execution, twin steer.Outcome, key steer.Key) string {
-	m := steertest.Reference(x.payload)
-	want := m.Unjudged
-	switch {
-	case want != steer.Undecided:
-	case m.Initial():
-		want = steer.PassInitial
-	case key != steertest.Secret.Key(m.CallID):
-		return fmt.Sprintf("the twin looks for key %v, the reference for Call-ID %q", key, m.CallID)
-	case x.pin == nil:
-		want = steer.PassNoPin
-	default:
-		want = steered[x.pin.Worker]
+func (j *judges) differReference(x execution, twin steer.Outcome, key steer.Key) string {
+	want, callID := j.reference(x)
+	if callID != nil && key != steertest.Secret.Key(callID) {
+		return fmt.Sprintf("the twin looks for key %v, the reference for Call-ID %q", key, callID)
 	}
 	if want != twin {
 		return fmt.Sprintf("the twin says %v, the reference %v", twin, want)
 	}
 	return ""
+}
+
+// reference gives the outcome by the plain reading, and the Call-ID where it comes to looking for a pin.
+func (j *judges) reference(x execution) (want steer.Outcome, callID []byte) {
+	d, want := steertest.ReferenceFrame(string(x.frame))
+	if want != steer.Undecided {
+		return want, nil
+	}
+	service, ours := j.services[d.Dst]
+	switch {
+	case !ours:
+		return steer.PassNotOurs, nil
+	case d.BadLength:
+		return steer.DropBadLength, nil
+	case service.Kind == steer.ServiceWorkerPort:
+		return steer.DropWorkerPort, nil
+	}
+	m := steertest.Reference(d.Payload)
+	switch {
+	case m.Unjudged != steer.Undecided:
+		return m.Unjudged, nil
+	case m.Initial():
+		return steer.PassInitial, nil
+	case x.pin == nil:
+		return steer.PassNoPin, m.CallID
+	}
+	return steered[x.pin.Worker], m.CallID
 }
 
 // steered is what becomes of a pinned packet, by worker.

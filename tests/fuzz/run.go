@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 
 	"github.com/sipsteer/sipsteer/userspace/steer"
@@ -108,7 +109,7 @@ func seeds(s settings) []string {
 // execution puts a message into a packet: one in four with changes below SIP.
 func (m mutator) execution(text string) execution {
 	p := m.packet(text)
-	x := execution{payload: p.Payload, sound: m.IntN(4) != 0, pin: m.pin()}
+	x := execution{payload: p.Payload, sound: m.IntN(4) != 0, pin: m.pin(text)}
 	if x.sound {
 		x.frame = p.Frame()
 	} else {
@@ -117,8 +118,8 @@ func (m mutator) execution(text string) execution {
 	return x
 }
 
-// pin makes a pin of any kind to any worker; nil for none.
-func (m mutator) pin() *steer.Pin {
+// pin makes a pin of any kind to any worker; nil for none. Its caller is often a party of the message.
+func (m mutator) pin(text string) *steer.Pin {
 	if m.IntN(4) == 0 {
 		return nil
 	}
@@ -126,6 +127,11 @@ func (m mutator) pin() *steer.Pin {
 	p.State = steer.StateEarly + steer.State(m.IntN(3))
 	p.Method = steer.MethodInvite + steer.Method(m.IntN(3))
 	p.CSeq = uint32(m.IntN(3))
+	party := m.pick("\r\nFrom: ", "\r\nTo: ", "\r\nf: ", "\r\nt: ")
+	if _, behind, ok := strings.Cut(text, party); ok {
+		value, _, _ := strings.Cut(behind, "\r\n")
+		p.Caller = steer.Tail([]byte(value))
+	}
 	return &p
 }
 

@@ -7,18 +7,21 @@ BINARY  := bin/sipsteer
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 C_SOURCES    = $(wildcard bpf/*.c bpf/include/*.h tests/bench/*/*.c)
-SCRIPTS      = $(wildcard scripts/*.sh) .ci/run
+SCRIPTS      = $(wildcard scripts/*.sh) .ci/run deploy/debian/postinst deploy/debian/prerm deploy/debian/postrm
 UNIT         = $$($(GO) list ./... | grep -v /tests/)
 GENERATED    = '*_bpfel.go' '*_bpfel.o'
 
 .DEFAULT_GOAL := help
-.PHONY: help build run demo test test-packages race lint generate check-generate bench kernels fuzz clean
+.PHONY: help build deb run demo test test-packages race lint generate check-generate bench kernels fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build bin/sipsteer; needs Go and make only
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BINARY) ./cmd/sipsteer
+
+deb: build ## build bin/sipsteer_VERSION_ARCH.deb (needs dpkg-deb)
+	@scripts/deb.sh
 
 run: build ## build and run on 127.0.0.1:5060 with two demo users (root: with XDP on lo)
 	$(BINARY) run

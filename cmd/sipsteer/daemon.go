@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"errors"
+	"os"
 
 	"github.com/sipsteer/sipsteer/cmd/sipsteer/node"
 	"github.com/sipsteer/sipsteer/ctrl/config"
@@ -25,6 +26,9 @@ func runDaemon(ctx context.Context, cfg *config.Config, o runOptions) error {
 		}
 	}
 	o.Ready(readyInfo{Mode: n.Mode(), Why: n.Why()})
+	if every := watchdogInterval(os.Getenv, os.Getpid()); every > 0 {
+		go watchdog(ctx, every, n.Alive, o.Log)
+	}
 	o.Log.Info("running", "node", cfg.Node, "datapath", n.Mode())
 	err = n.Wait(ctx)
 	keep := err != nil || keepAttached(ctx)

@@ -40,7 +40,7 @@ $SIPSTEER_API, else at ` + defaultAPI + `.`,
 	root.AddCommand(
 		runCommand(o), workerCommand(o), detachCommand(o),
 		statusCommand(o), workersCommand(o), dialogsCommand(o), registrationsCommand(o), usersCommand(o),
-		configCommand(o), explainCommand(o), doctorCommand(o), topCommand(o), versionCommand(o),
+		configCommand(o), explainCommand(o), doctorCommand(o), topCommand(o), versionCommand(o), manCommand(),
 	)
 	return root
 }

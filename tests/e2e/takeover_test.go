@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -65,7 +66,24 @@ func TestModeOffTakesDownWhatNativeLeft(t *testing.T) {
 	s.passed(callees, n)
 }
 
-// The systemd unit grants no more than this; a restart must do with it.
+// pinsFor does as root what the systemd unit does before the start: a folder for pins that a user may write to.
+func (b *balancer) pinsFor(uid int) {
+	b.Helper()
+	const root = "/sys/fs/bpf"
+	info, err := os.Stat(root)
+	b.must(err)
+	folder := filepath.Join(root, fmt.Sprintf("sipsteer-user-%d", os.Getpid()))
+	b.must(os.Mkdir(folder, 0o700))
+	b.must(os.Chown(folder, uid, uid))
+	b.must(os.Chmod(root, info.Mode().Perm()|0o011))
+	b.Cleanup(func() {
+		_ = os.RemoveAll(folder)
+		_ = os.Chmod(root, info.Mode().Perm())
+	})
+	b.edit("bpffs: ", "bpffs: "+filepath.Join(folder, "node")+" # ")
+}
+
+// The systemd unit runs the daemon as a user with these capabilities; a restart must do with them.
 func TestRestartWithTheCapabilitiesOfTheUnit(t *testing.T) {
 	s := newSite(t)
 	s.needs("setpriv")
@@ -75,16 +93,17 @@ func TestRestartWithTheCapabilitiesOfTheUnit(t *testing.T) {
 	if line, _, _ = strings.Cut(line, "\n"); !found || line == "" {
 		t.Fatal("the unit has no CapabilityBoundingSet")
 	}
-	caps := "-all"
-	for name := range strings.FieldsSeq(line) {
-		caps += ",+" + strings.ToLower(strings.TrimPrefix(name, "CAP_"))
-	}
+	names := strings.ToLower(strings.ReplaceAll(line, "CAP_", "+"))
+	caps := "-all," + strings.Join(strings.Fields(names), ",")
 	script := filepath.Join(s.dir, "sipsteer")
-	s.must(os.WriteFile(script, []byte("#!/bin/sh\nexec setpriv --bounding-set "+caps+" "+binary()+" \"$@\"\n"), 0o755))
+	s.must(os.WriteFile(script, fmt.Appendf(nil, "#!/bin/sh\nexec setpriv --reuid %d --regid %d --clear-groups --no-new-privs "+
+		"--inh-caps %s --ambient-caps %s --bounding-set %s %s \"$@\"\n", nobody, nobody, caps, caps, caps, binary()), 0o755))
 	d, err := daemon.New(s.lb, script, s.dir, daemon.Settings{})
 	s.must(err)
 	t.Cleanup(d.Remove)
 	b := &balancer{site: s, daemon: d}
+	b.openTo(nobody)
+	b.pinsFor(nobody)
 	b.must(d.Start())
 	b.stop(syscall.SIGTERM)
 	b.must(d.Start())

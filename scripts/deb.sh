@@ -46,5 +46,5 @@ sed "s/@VERSION@/$version/; s/@ARCH@/$arch/; s/@SIZE@/$size/" deploy/debian/cont
 install -m 755 deploy/debian/{postinst,prerm,postrm} "$stage/DEBIAN/"
 
 package=bin/sipsteer_${version}_${arch}.deb
-dpkg-deb --root-owner-group --build -Zxz "$stage" "$package" >/dev/null
+dpkg-deb --root-owner-group --build -Zgzip "$stage" "$package" >/dev/null
 echo "$package"

@@ -51,11 +51,19 @@ inline_always bool load_text(struct xdp_md *ctx, struct scratch *s, const struct
 	return bpf_xdp_load_bytes(ctx, p->l4 + sizeof(struct udp_header), s->text, limit) == 0;
 }
 
-inline_always int forward_pinned(struct xdp_md *ctx, struct scratch *s, const struct packet *p, struct pin *pin) {
+inline_always int forward_pinned(struct xdp_md *ctx, struct scratch *s, const struct packet *p,
+				 const struct pin_key *key, struct pin *pin) {
 	u32 id = pin->worker;
 	struct worker *w = bpf_map_lookup_elem(&workers, &id);
 	if (!w || w->forward == FORWARD_NONE)
 		return pass(PASS_NO_WORKER);
+	enum outcome o = hindrance(ctx, p, w);
+	if (o == DROP_TOO_BIG) {
+		add_one(&outcomes, o);
+		return answer_too_big(ctx, p->l3, w->mtu - overhead(w), p->v6);
+	}
+	if (o != UNDECIDED)
+		return pass(o);
 
 	struct note n = {
 		.status = s->m.status,
@@ -67,12 +75,9 @@ inline_always int forward_pinned(struct xdp_md *ctx, struct scratch *s, const st
 	if (dialog_note(pin, &n))
 		pin->ended_by = hung_up(pin, from_tail(s), to_tail(s));
 	add_one(&worker_packets, id);
-	if (w->forward == FORWARD_LOCAL) {
-		add_one(&outcomes, STEER_LOCAL);
-		return forward_local(ctx, p->l4, w);
-	}
-	add_one(&outcomes, ctx->ingress_ifindex == w->ifindex ? STEER_L2_TX : STEER_L2_REDIRECT);
-	return forward_l2(ctx, w);
+	int action = XDP_PASS;
+	add_one(&outcomes, forward(ctx, p, w, key, &action));
+	return action;
 }
 
 inline_always int steer(struct xdp_md *ctx, struct scratch *s, const struct packet *p) {
@@ -85,7 +90,7 @@ inline_always int steer(struct xdp_md *ctx, struct scratch *s, const struct pack
 	struct pin *pin = bpf_map_lookup_elem(&pins, &key);
 	if (!pin)
 		return pass(PASS_NO_PIN);
-	return forward_pinned(ctx, s, p, pin);
+	return forward_pinned(ctx, s, p, &key, pin);
 }
 
 // Takes frames of several buffers too: headers are read in the first, the payload wherever it lies.

@@ -26,6 +26,8 @@ const (
 	SteerForwardFORWARD_NONE  SteerForward = 0
 	SteerForwardFORWARD_LOCAL SteerForward = 1
 	SteerForwardFORWARD_L2    SteerForward = 2
+	SteerForwardFORWARD_IPIP  SteerForward = 3
+	SteerForwardFORWARD_GUE   SteerForward = 4
 )
 
 type SteerMergeArgs struct {
@@ -87,14 +89,20 @@ const (
 	SteerOutcomePASS_BARE_LF          SteerOutcome = 15
 	SteerOutcomePASS_TOO_LONG         SteerOutcome = 16
 	SteerOutcomePASS_NO_WORKER        SteerOutcome = 17
-	SteerOutcomeDROP_NOT_SIP          SteerOutcome = 18
-	SteerOutcomeDROP_KEEPALIVE        SteerOutcome = 19
-	SteerOutcomeDROP_WORKER_PORT      SteerOutcome = 20
-	SteerOutcomeDROP_BAD_LENGTH       SteerOutcome = 21
-	SteerOutcomeSTEER_LOCAL           SteerOutcome = 22
-	SteerOutcomeSTEER_L2TX            SteerOutcome = 23
-	SteerOutcomeSTEER_L2REDIRECT      SteerOutcome = 24
-	SteerOutcomeOUTCOMES              SteerOutcome = 25
+	SteerOutcomePASS_TOO_BIG          SteerOutcome = 18
+	SteerOutcomePASS_PARTIAL_CHECKSUM SteerOutcome = 19
+	SteerOutcomePASS_NO_HEADROOM      SteerOutcome = 20
+	SteerOutcomeDROP_NOT_SIP          SteerOutcome = 21
+	SteerOutcomeDROP_KEEPALIVE        SteerOutcome = 22
+	SteerOutcomeDROP_WORKER_PORT      SteerOutcome = 23
+	SteerOutcomeDROP_BAD_LENGTH       SteerOutcome = 24
+	SteerOutcomeDROP_TOO_BIG          SteerOutcome = 25
+	SteerOutcomeSTEER_LOCAL           SteerOutcome = 26
+	SteerOutcomeSTEER_L2TX            SteerOutcome = 27
+	SteerOutcomeSTEER_L2REDIRECT      SteerOutcome = 28
+	SteerOutcomeSTEER_IPIP            SteerOutcome = 29
+	SteerOutcomeSTEER_GUE             SteerOutcome = 30
+	SteerOutcomeOUTCOMES              SteerOutcome = 31
 )
 
 type SteerPin struct {
@@ -183,30 +191,43 @@ const (
 	SteerServiceKindSERVICE_WORKER_PORT SteerServiceKind = 2
 )
 
+type SteerVlanTag struct {
+	_        structs.HostLayout
+	Protocol uint16
+	Tag      uint16
+}
+
 type SteerWorker struct {
-	_       structs.HostLayout
-	Forward SteerForward
-	Ifindex uint32
-	Port    uint16
-	DstMac  [6]uint8
-	SrcMac  [6]uint8
-	Pad     uint16
+	_          structs.HostLayout
+	Forward    SteerForward
+	Ifindex    uint32
+	Port       uint16
+	Mtu        uint16
+	DstMac     [6]uint8
+	SrcMac     [6]uint8
+	Tags       [2]SteerVlanTag
+	TagsLength uint8
+	OuterV6    uint8
+	Spread     [2]uint8
+	OuterSrc   [16]uint8
+	OuterDst   [16]uint8
 }
 
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	SteerMapCalls         = "calls"
-	SteerMapOutcomes      = "outcomes"
-	SteerMapPins          = "pins"
-	SteerMapScratch       = "scratch"
-	SteerMapServices      = "services"
-	SteerMapWorkerPackets = "worker_packets"
-	SteerMapWorkers       = "workers"
-	SteerProgMergePin     = "merge_pin"
-	SteerProgNotePin      = "note_pin"
-	SteerProgSipsteer     = "sipsteer"
+	SteerMapCalls            = "calls"
+	SteerMapOutcomes         = "outcomes"
+	SteerMapPins             = "pins"
+	SteerMapScratch          = "scratch"
+	SteerMapServices         = "services"
+	SteerMapWorkerPackets    = "worker_packets"
+	SteerMapWorkers          = "workers"
+	SteerProgMergePin        = "merge_pin"
+	SteerProgNotePin         = "note_pin"
+	SteerProgSipsteer        = "sipsteer"
+	SteerVarPartialChecksums = "partial_checksums"
 )
 
 // LoadSteer returns the embedded CollectionSpec for Steer.
@@ -273,6 +294,7 @@ type SteerMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type SteerVariableSpecs struct {
+	PartialChecksums *ebpf.VariableSpec `ebpf:"partial_checksums"`
 }
 
 // SteerObjects contains all objects after they have been loaded into the kernel.
@@ -320,6 +342,7 @@ func (m *SteerMaps) Close() error {
 //
 // It can be passed to LoadSteerObjects or ebpf.CollectionSpec.LoadAndAssign.
 type SteerVariables struct {
+	PartialChecksums *ebpf.Variable `ebpf:"partial_checksums"`
 }
 
 // SteerPrograms contains all programs after they have been loaded into the kernel.

@@ -24,17 +24,23 @@ enum outcome {
 	PASS_BARE_LF,          // not normal: a header line that ends without CR
 	PASS_TOO_LONG,         // rare: header longer than TEXT_MAX bytes or MAX_LINES lines
 	PASS_NO_WORKER,        // not normal: the pin names a worker that cannot be forwarded to
+	PASS_TOO_BIG,          // rare: too large for the way to its worker, sent on in fragments by user space
+	PASS_PARTIAL_CHECKSUM, // normal between containers of one host: the sender left the UDP checksum to its device
+	PASS_NO_HEADROOM,      // not normal: the driver leaves no room before the frame for the outer header
 
 	// Dropped.
 	DROP_NOT_SIP,     // normal on the open internet: cannot be the start of a SIP message
 	DROP_KEEPALIVE,   // normal: up to four bytes of CR, LF, NUL or blank, or nothing at all
 	DROP_WORKER_PORT, // not normal: sent from outside straight to the port of a local worker
 	DROP_BAD_LENGTH,  // not normal: UDP length short of its header or beyond the frame
+	DROP_TOO_BIG,     // rare: too large for the way to its worker, its sender was told by ICMP to send less
 
 	// Steered to the pinned worker.
 	STEER_LOCAL,       // normal: to a socket of this host
 	STEER_L2_TX,       // normal: out of the interface it came in by
 	STEER_L2_REDIRECT, // normal: out of another interface
+	STEER_IPIP,        // normal: in an IP packet
+	STEER_GUE,         // normal: in a UDP packet
 
 	OUTCOMES, // how many there are
 };

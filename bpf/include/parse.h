@@ -37,6 +37,21 @@ struct ipv4_header {
 	u8 src[4];
 	u8 dst[4];
 };
+
+inline_always u16 fold(u32 sum) {
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (sum & 0xffff) + (sum >> 16);
+}
+
+inline_always u16 header_checksum(const struct ipv4_header *ip) {
+	const u16 *p = (const u16 *)ip;
+	u32 sum = 0;
+
+	for (u32 i = 0; i < sizeof(*ip) / 2; i++)
+		sum += p[i];
+	return ~fold(sum);
+}
+
 struct ipv6_header {
 	be32 version_class_flow;
 	be16 payload_length;
@@ -208,9 +223,9 @@ inline_always enum outcome parse_frame(struct cursor *c, struct packet *p) {
 	return UNDECIDED;
 }
 
-// Whether the UDP length fails to keep to its packet and frame. A large frame may go on in further buffers.
+// Whether the UDP length fails to keep to its packet, or that to its frame. A large frame may go on in further buffers.
 inline_always bool bad_length(struct xdp_md *ctx, const struct cursor *c, const struct packet *p) {
-	u32 end = p->l4 + p->udp_length;
+	u32 end = p->l3 + p->ip_length;
 
 	if (p->udp_length < sizeof(struct udp_header) || p->udp_length > p->room)
 		return 1;

@@ -27,16 +27,30 @@ struct service {
 enum forward {
 	FORWARD_NONE,
 	FORWARD_LOCAL, // rewrite the UDP destination port
-	FORWARD_L2,    // rewrite the MAC addresses
+	FORWARD_L2,    // rewrite the Ethernet header
+	FORWARD_IPIP,  // the same, and an outer IP header
+	FORWARD_GUE,   // the same, and outer IP and UDP headers
 };
 
+struct vlan_tag {
+	be16 protocol;
+	be16 tag;
+};
+
+// Everything but the port of local workers is for the others. Addresses of IPv4 are in the last 4 bytes.
 struct worker {
 	enum forward forward;
-	u32 ifindex; // l2: where the worker is reached
-	be16 port;   // local: where its socket listens
+	u32 ifindex; // where the worker is reached
+	be16 port;   // local: where its socket listens; gue: where the tunnel ends
+	u16 mtu;     // of IP packets on the way, outer headers included
 	u8 dst_mac[6];
 	u8 src_mac[6];
-	u16 pad;
+	struct vlan_tag tags[2]; // outermost first
+	u8 tags_length;          // in bytes: 0, 4 or 8
+	u8 outer_v6;             // family of the outer header
+	u8 spread[2];            // bits of the outer source's last bytes that differ by call
+	u8 outer_src[16];
+	u8 outer_dst[16];
 };
 
 // What a message asks for, and what kind of request made a pin.

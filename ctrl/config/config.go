@@ -91,8 +91,14 @@ const (
 type WorkerSpec struct {
 	Name    string `yaml:"name"`
 	Forward string `yaml:"forward"` // one of the Forward constants
-	// Address is the worker's host in this layer 2 segment; l2 only, else empty.
+	// Address is the worker's host: in this layer 2 segment for l2, where the
+	// tunnel ends for ipip and gue, empty for local.
 	Address netip.Addr `yaml:"address"`
+	// Port is where a gue tunnel ends; 0 for the others.
+	Port int `yaml:"port,omitempty"`
+	// Source is the outer source address of an ipip or gue tunnel, or a range in
+	// which it differs by call. Empty: the address that the route gives.
+	Source Source `yaml:"source"`
 	// Weight is the worker's share of new calls against the others': 1 to 1000.
 	Weight int `yaml:"weight"`
 }
@@ -101,6 +107,8 @@ type WorkerSpec struct {
 const (
 	ForwardLocal = "local" // a proxy inside this process
 	ForwardL2    = "l2"    // a host in the same segment that owns the VIP
+	ForwardIPIP  = "ipip"  // a host anywhere that owns the VIP: IP in IP
+	ForwardGUE   = "gue"   // the same: IP in UDP
 )
 
 // Registrar bounds what a REGISTER may ask for (RFC 3261 section 10.3).

@@ -42,6 +42,27 @@ func TestParseFillsDefaults(t *testing.T) {
 	}
 }
 
+func TestParseTunnels(t *testing.T) {
+	text := strings.Replace(base, "forward: local", "forward: gue, address: 2001:db8::22, source: 2001:db8:9::/64", 1) +
+		"  - {name: w3, forward: ipip, address: 203.0.113.3, source: 192.0.2.1}\n  - {name: w4, forward: gue, address: 203.0.113.4, port: 5555}\n"
+	c, err := Parse([]byte(text), "f")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := c.Workers
+	if w[1].Port != DefaultGUEPort || w[1].Source.Prefix.String() != "2001:db8:9::/64" || w[2].Port != 0 || w[2].Source.Prefix.Bits() != 32 ||
+		w[3].Port != 5555 || w[3].Source.Prefix.IsValid() {
+		t.Errorf("got %+v", w)
+	}
+	out, err := yaml.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := Parse(out, "f"); err != nil || again.Workers[1] != w[1] || again.Workers[2] != w[2] || again.Workers[3] != w[3] {
+		t.Errorf("written out and read again: %v\n%s", err, out)
+	}
+}
+
 func TestParseKeepsWhatTheFileSays(t *testing.T) {
 	text := base + `
 node: lb1
@@ -85,14 +106,21 @@ func TestParseRefuses(t *testing.T) {
 		"anchor":                   {"", "node: &a x\n", `f:9: node: want text, found an anchor or alias`},
 		"duplicate worker name":    {"name: w2", "name: w1", `f:8: workers[1].name: w1 is already the name of workers[0]`},
 		"worker without name":      {"name: w2, ", "", `f:8: workers[1].name: is missing`},
-		"l2 without address":       {", address: 192.0.2.21", "", `f:7: workers[0].address: is missing: an l2 worker needs`},
+		"l2 without address":       {", address: 192.0.2.21", "", `f:7: workers[0].address: is missing: l2 needs the literal address`},
 		"l2 address with a port":   {"192.0.2.21", `"192.0.2.21:5060"`, `f:7: workers[0].address: "192.0.2.21:5060" is not a literal IP address without a port`},
 		"l2 on a loopback":         {"192.0.2.21", `127.0.0.1`, `f:7: workers[0].address: 127.0.0.1 is this host`},
 		"local with an address":    {"forward: local", "forward: local, address: 192.0.2.9", `f:8: workers[1].address: a local worker runs inside this process`},
 		"same l2 address":          {"forward: local", "forward: l2, address: 192.0.2.21", `f:8: workers[1].address: 192.0.2.21 is already the address of w1`},
-		"no forward":               {", forward: local", "", `f:8: workers[1].forward: is missing; allowed: local, l2`},
-		"unknown forward":          {"forward: local", "forward: l3", `f:8: workers[1].forward: "l3" is not allowed; allowed: local, l2`},
-		"ipip later":               {"forward: local", "forward: ipip", `f:8: workers[1].forward: ipip is not in this version; allowed: local, l2`},
+		"no forward":               {", forward: local", "", `f:8: workers[1].forward: is missing; allowed: local, l2, ipip, gue`},
+		"unknown forward":          {"forward: local", "forward: l3", `f:8: workers[1].forward: "l3" is not allowed; allowed: local, l2, ipip, gue`},
+		"ipip without address":     {"forward: local", "forward: ipip", `f:8: workers[1].address: is missing: ipip needs the literal address`},
+		"l2 with a port":           {"address: 192.0.2.21", "address: 192.0.2.21, port: 6080", `f:7: workers[0].port: only a gue worker has one`},
+		"l2 with a source":         {"address: 192.0.2.21", "address: 192.0.2.21, source: 192.0.2.1", `f:7: workers[0].source: only ipip and gue have an outer source`},
+		"gue port too large":       {"forward: local", "forward: gue, address: 192.0.2.22, port: 70000", `f:8: workers[1].port: 70000 is not between 1 and 65535`},
+		"source of another family": {"forward: local", "forward: gue, address: 192.0.2.22, source: 2001:db8::1", `f:8: workers[1].source: 2001:db8::1/128 and 192.0.2.22 are not of one family`},
+		"source with host bits":    {"forward: local", "forward: ipip, address: 192.0.2.22, source: 10.9.0.1/16", `f:8: workers[1].source: 10.9.0.1/16 has bits behind the prefix; the range is 10.9.0.0/16`},
+		"source that is a name":    {"forward: local", "forward: ipip, address: 192.0.2.22, source: lb1", `f:8: workers[1].source: "lb1" is neither an address nor a range`},
+		"source that is multicast": {"forward: local", "forward: ipip, address: 192.0.2.22, source: 224.0.0.1", `f:8: workers[1].source: 224.0.0.1 is`},
 		"service's worker unknown": {"domains: [example.com]", "domains: [example.com]\n    workers: [w1, w3]", `f:6: services[0].workers[1]: "w3" is not the name of a worker in this file`},
 		"service's worker twice":   {"domains: [example.com]", "domains: [example.com]\n    workers: [w1, w1]", `f:6: services[0].workers[1]: w1 is listed twice`},
 		"Maglev size no prime":     {"domains: [example.com]", "domains: [example.com]\n    maglev_size: 65536", `f:6: services[0].maglev_size: 65536 is not a prime number; 65537 is one`},
@@ -156,7 +184,7 @@ func TestParseReportsEveryMistakeInLineOrder(t *testing.T) {
 services:
   - {name: edge, listen: [tcp://192.0.2.1:5060], domains: []}
 workers:
-  - {name: w1, forward: gue}
+  - {name: w1, forward: gre}
   - {name: w1, forward: local, address: 192.0.2.9}
 `
 	_, err := Parse([]byte(text), "f")

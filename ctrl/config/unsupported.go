@@ -11,8 +11,6 @@ func notInThisVersion(field, value string) bool {
 	switch field {
 	case "services.policy":
 		return value == "direct"
-	case "workers.forward":
-		return value == "ipip" || value == "gue"
 	case "auth.algorithms":
 		return value == "SHA-512-256"
 	case "store":

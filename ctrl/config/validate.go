@@ -125,6 +125,9 @@ func (r *report) checkDomains(key string, domains []string) {
 	}
 }
 
+// forwards are the ways to a worker.
+var forwards = []string{ForwardLocal, ForwardL2, ForwardIPIP, ForwardGUE}
+
 // needsWorkers tells whether a service hands requests over.
 func (c *Config) needsWorkers() bool {
 	return slices.ContainsFunc(c.Services, func(s Service) bool { return s.Policy != PolicyRedirect }) || len(c.Services) == 0
@@ -142,9 +145,13 @@ func (r *report) checkWorkers(workers []WorkerSpec, needed bool) {
 		r.checkUnique(names, key+".name", w.Name)
 		r.checkRange(key+".weight", w.Weight, 1, 1000)
 		if w.Forward == "" {
-			r.fail(key+".forward", "is missing; allowed: %s, %s", ForwardLocal, ForwardL2)
+			r.fail(key+".forward", "is missing; allowed: %s", strings.Join(forwards, ", "))
 		}
-		r.checkOneOf(key+".forward", "workers.forward", w.Forward, ForwardLocal, ForwardL2)
+		r.checkOneOf(key+".forward", "workers.forward", w.Forward, forwards...)
+		if w.Forward == ForwardGUE && w.Port == 0 {
+			workers[i].Port = DefaultGUEPort
+		}
+		r.checkTunnel(key, workers[i])
 		r.checkWorkerAddress(addresses, key+".address", w)
 	}
 }
@@ -155,9 +162,9 @@ func (r *report) checkWorkerAddress(taken map[netip.Addr]string, key string, w W
 		if w.Address.IsValid() {
 			r.fail(key, "a local worker runs inside this process and has no address; remove it, or say forward: l2")
 		}
-	case ForwardL2:
+	case ForwardL2, ForwardIPIP, ForwardGUE:
 		if !w.Address.IsValid() {
-			r.fail(key, "is missing: an l2 worker needs the literal address of its host")
+			r.fail(key, "is missing: %s needs the literal address of the worker's host", w.Forward)
 			return
 		}
 		if why := notUnicast(w.Address); why != "" {

@@ -39,7 +39,7 @@ var ErrUnknown = errors.New("no such worker")
 type Worker struct {
 	ID      uint32
 	Name    string
-	Forward string // local | l2
+	Forward string // local | l2 | ipip | gue
 	Address netip.Addr
 	Weight  int
 	State   State

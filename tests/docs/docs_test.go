@@ -4,6 +4,7 @@
 package docs
 
 import (
+	"encoding"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -32,6 +33,8 @@ func keys(t reflect.Type, prefix string) []string {
 		f := t.Field(i)
 		name, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
 		switch {
+		case reflect.PointerTo(f.Type).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()):
+			out = append(out, prefix+name)
 		case f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() == reflect.Struct && f.Type.Elem() != reflect.TypeFor[config.Listen]():
 			out = append(out, prefix+name)
 			out = append(out, keys(f.Type.Elem(), prefix+name+"[].")...)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/rlimit"
+	"github.com/vishvananda/netlink"
 
 	"github.com/sipsteer/sipsteer/bpf"
 )
@@ -33,7 +34,10 @@ type Config struct {
 	Interfaces []string // names; each gets the program
 	Mode       Mode
 	PinPath    string // a directory below a bpf file system, of this daemon alone; "" pins nothing
-	MaxPins    int    // size of the pin table, allocated at once (about 130 bytes each); 0 = 262144
+	// PartialChecksums says that senders of this host may leave UDP checksums to their device. Open finds out by itself
+	// for veth interfaces.
+	PartialChecksums bool
+	MaxPins          int // size of the pin table, allocated at once (about 130 bytes each); 0 = 262144
 
 	trial bool // for OpenTrial
 }
@@ -90,6 +94,9 @@ func (d *Datapath) load() error {
 	if err != nil {
 		return fmt.Errorf("reading the built-in BPF object: %w", err)
 	}
+	if err := spec.Variables["partial_checksums"].Set(d.cfg.PartialChecksums || anyVeth(d.cfg.Interfaces)); err != nil {
+		return fmt.Errorf("setting what checksums to expect: %w", err)
+	}
 	spec.Maps["pins"].MaxEntries = uint32(d.cfg.MaxPins)
 	spec.Maps["calls"].MaxEntries = uint32(d.cfg.MaxPins)
 	if d.cfg.trial {
@@ -107,6 +114,16 @@ func (d *Datapath) load() error {
 		return hint("loading the XDP program", err)
 	}
 	return nil
+}
+
+// anyVeth tells whether one of the interfaces is a cable within this host, on which checksums stay unfinished.
+func anyVeth(interfaces []string) bool {
+	for _, name := range interfaces {
+		if dev, err := netlink.LinkByName(name); err == nil && dev.Type() == "veth" {
+			return true
+		}
+	}
+	return false
 }
 
 // Fresh tells whether this Open made the directory for pinned objects: no earlier daemon left pins there.

@@ -55,7 +55,7 @@ func pinFor(b byte) *steer.Pin {
 	if b == 0 {
 		return nil
 	}
-	p := steertest.Pin(uint32(b%5) + 1)
+	p := steertest.Pin(uint32(b%13) + 1)
 	p.State = steer.State(b>>3%3) + steer.StateEarly
 	p.Method = steer.Method(b>>5%3) + steer.MethodInvite
 	p.Caller = steer.Tail([]byte([]string{"g=314159", "xced76sl"}[b>>7])) // of the parties of steertest's messages

@@ -25,7 +25,7 @@ func needRoot(t testing.TB) {
 func openFixture(t testing.TB) *Datapath {
 	t.Helper()
 	needRoot(t)
-	d, err := Open(Config{Mode: ModeGeneric, MaxPins: 1024})
+	d, err := Open(Config{Mode: ModeGeneric, MaxPins: 1024, PartialChecksums: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 
 	"github.com/cilium/ebpf"
@@ -95,20 +96,64 @@ func (d *Datapath) SetWorker(id uint32, w Worker) error {
 	if id == 0 || id >= MaxWorkers {
 		return fmt.Errorf("setting worker %d: ids run from 1 to %d", id, MaxWorkers-1)
 	}
-	if w.Forward > steer.ForwardL2 || w.Forward == steer.ForwardLocal && w.Port == 0 || w.Forward == steer.ForwardL2 && w.IfIndex == 0 {
-		return fmt.Errorf("setting worker %d: %s lacks a port or interface", id, w.Forward)
+	if err := checkWorker(w); err != nil {
+		return fmt.Errorf("setting worker %d: %w", id, err)
 	}
-	v := bpf.SteerWorker{
-		Forward: bpf.SteerForward(w.Forward),
-		Ifindex: w.IfIndex,
-		Port:    networkOrder(w.Port),
-		DstMac:  w.DstMAC,
-		SrcMac:  w.SrcMAC,
-	}
+	v := kernelWorker(w)
 	if err := d.objs.Workers.Put(id, v); err != nil {
 		return fmt.Errorf("setting worker %d: %w", id, err)
 	}
 	return nil
+}
+
+func checkWorker(w Worker) error {
+	switch w.Forward {
+	case steer.ForwardNone:
+		return nil
+	case steer.ForwardLocal:
+		if w.Port == 0 {
+			return errors.New("a local worker needs a port")
+		}
+		return nil
+	case steer.ForwardL2, steer.ForwardIPIP, steer.ForwardGUE:
+	default:
+		return fmt.Errorf("there is no way number %d to a worker", w.Forward)
+	}
+	if w.IfIndex == 0 {
+		return fmt.Errorf("%s needs an interface", w.Forward)
+	}
+	if w.Overhead() > 0 && (!w.Dst.IsValid() || w.Src.Is4() != w.Dst.Is4() || !w.Src.IsValid()) {
+		return fmt.Errorf("%s needs two addresses of one family, not %s and %s", w.Forward, w.Src, w.Dst)
+	}
+	return nil
+}
+
+func kernelWorker(w Worker) bpf.SteerWorker {
+	v := bpf.SteerWorker{
+		Forward: bpf.SteerForward(w.Forward),
+		Ifindex: w.IfIndex,
+		Port:    networkOrder(w.Port),
+		Mtu:     w.MTU,
+		DstMac:  w.DstMAC,
+		SrcMac:  w.SrcMAC,
+		Spread:  [2]uint8{uint8(w.Spread >> 8), uint8(w.Spread)},
+	}
+	if w.MTU == 0 {
+		v.Mtu = math.MaxUint16
+	}
+	for i, t := range w.Tags {
+		if t.Protocol != 0 {
+			v.Tags[i] = bpf.SteerVlanTag{Protocol: networkOrder(t.Protocol), Tag: networkOrder(t.Tag)}
+			v.TagsLength += 4
+		}
+	}
+	if w.Overhead() > 0 {
+		v.OuterSrc, v.OuterDst = w.Src.As16(), w.Dst.As16()
+	}
+	if w.Overhead() > 0 && w.Dst.Is6() {
+		v.OuterV6 = 1
+	}
+	return v
 }
 
 // Counters returns how many packets met each outcome, since the maps were made.

@@ -5,22 +5,18 @@ package forward
 import (
 	"encoding/binary"
 	"errors"
-	"net"
 	"net/netip"
 
+	"github.com/sipsteer/sipsteer/userspace/steer"
 	"github.com/sipsteer/sipsteer/userspace/transport"
 )
 
 // Sizes and numbers of the headers written here.
 const (
-	etherLen = 14
-	ipv4Len  = 20
-	ipv6Len  = 40
-	fragLen  = 8
-	udpLen   = 8
-
-	etherIPv4 = 0x0800
-	etherIPv6 = 0x86dd
+	ipv4Len = 20
+	ipv6Len = 40
+	fragLen = 8
+	udpLen  = 8
 
 	protoUDP      = 17
 	protoFragment = 44
@@ -31,52 +27,61 @@ const (
 var ErrTooLarge = errors.New("payload exceeds a UDP datagram")
 
 // Frames writes a datagram from Remote to Local, as the client sent it, as
-// Ethernet frames for a next hop: one, or IP fragments where mtu (of the IP
-// packet, in bytes) asks for them. id is the IP identification.
-func Frames(d transport.Datagram, hop Hop, id uint32) ([][]byte, error) {
+// Ethernet frames for a worker on another host: one, or IP fragments where the
+// way's MTU asks for them. A tunnel carries each fragment in a packet of its
+// own, so that its end need not put anything together. id is the IP
+// identification, key the call's.
+func Frames(d transport.Datagram, w steer.Worker, key steer.Key, id uint32) ([][]byte, error) {
 	src, dst := d.Remote.Addr().Unmap(), d.Local.Addr().Unmap()
 	if udpLen+len(d.Data) > 65535-ipv4Len || src.Is4() != dst.Is4() {
 		return nil, ErrTooLarge
 	}
-	segment := udpSegment(src, dst, d)
-	if src.Is4() {
-		return cutFrames(segment, hop, ipv4Len, 0, func(b []byte, off int, more bool, n int) {
-			putIPv4(b, src, dst, uint16(id), off, more, n)
-		}), nil
+	limit := 65535
+	if w.MTU != 0 {
+		limit = int(w.MTU) - w.Overhead()
 	}
-	return cutFrames(segment, hop, ipv6Len, fragLen, func(b []byte, off int, more bool, n int) {
-		putIPv6(b, src, dst, id, off, more, n)
-	}), nil
+	segment := udpSegment(src, dst, d)
+	var packets [][]byte
+	if src.Is4() {
+		packets = cut(segment, limit, ipv4Len, 0, func(b []byte, off int, more bool, n int) {
+			putIPv4(b, src, dst, uint16(id), off, more, n)
+		})
+	} else {
+		packets = cut(segment, limit, ipv6Len, fragLen, func(b []byte, off int, more bool, n int) {
+			putIPv6(b, src, dst, id, off, more, n)
+		})
+	}
+	for i, p := range packets {
+		packets[i] = w.AppendFrame(nil, p, key)
+	}
+	return packets, nil
 }
 
-// cutFrames lays segment out over as many frames as hop.MTU asks for; put writes
-// the IP header (and, where fragmented, the fragment header) for n bytes of it.
-func cutFrames(segment []byte, hop Hop, ip, frag int, put func(b []byte, off int, more bool, n int)) [][]byte {
-	if hop.MTU <= 0 || ip+len(segment) <= hop.MTU {
-		return [][]byte{oneFrame(segment, hop, ip, 0, false, put)}
+// cut lays segment out over as many IP packets as limit asks for; put writes the
+// IP header (and, where fragmented, the fragment header) for n bytes of it.
+func cut(segment []byte, limit, ip, frag int, put func(b []byte, off int, more bool, n int)) [][]byte {
+	if ip+len(segment) <= limit {
+		return [][]byte{packet(segment, ip, 0, false, put)}
 	}
-	size := (hop.MTU - ip - frag) &^ 7
-	var frames [][]byte
+	// No way is so narrow (RFC 791 §3.2); it keeps the loop from standing still.
+	size := max(limit-ip-frag, 8) &^ 7
+	var packets [][]byte
 	for off := 0; off < len(segment); off += size {
 		part := segment[off:min(off+size, len(segment))]
-		frames = append(frames, oneFrame(part, hop, ip+frag, off, off+size < len(segment), put))
+		packets = append(packets, packet(part, ip+frag, off, off+size < len(segment), put))
 	}
-	return frames
+	return packets
 }
 
-func oneFrame(part []byte, hop Hop, header, off int, more bool, put func([]byte, int, bool, int)) []byte {
-	frame := make([]byte, etherLen+header+len(part))
-	copy(frame, hop.Dst[:])
-	copy(frame[6:], hop.Src[:])
-	put(frame[12:], off, more, len(part))
-	copy(frame[etherLen+header:], part)
-	return frame
+func packet(part []byte, header, off int, more bool, put func([]byte, int, bool, int)) []byte {
+	p := make([]byte, header+len(part))
+	put(p, off, more, len(part))
+	copy(p[header:], part)
+	return p
 }
 
-// putIPv4 writes EtherType and IPv4 header (RFC 791).
-func putIPv4(b []byte, src, dst netip.Addr, id uint16, off int, more bool, n int) {
-	binary.BigEndian.PutUint16(b, etherIPv4)
-	h := b[2 : 2+ipv4Len]
+// putIPv4 writes an IPv4 header (RFC 791).
+func putIPv4(h []byte, src, dst netip.Addr, id uint16, off int, more bool, n int) {
 	h[0] = 0x45
 	binary.BigEndian.PutUint16(h[2:], uint16(ipv4Len+n))
 	binary.BigEndian.PutUint16(h[4:], id)
@@ -88,14 +93,12 @@ func putIPv4(b []byte, src, dst netip.Addr, id uint16, off int, more bool, n int
 	h[8], h[9] = hopLimit, protoUDP
 	copy(h[12:], src.AsSlice())
 	copy(h[16:], dst.AsSlice())
-	binary.BigEndian.PutUint16(h[10:], ^fold(sum(h, 0)))
+	binary.BigEndian.PutUint16(h[10:], ^fold(sum(h[:ipv4Len], 0)))
 }
 
-// putIPv6 writes EtherType, IPv6 header and, for a fragment, the fragment header
-// (RFC 8200 §4.5).
-func putIPv6(b []byte, src, dst netip.Addr, id uint32, off int, more bool, n int) {
-	binary.BigEndian.PutUint16(b, etherIPv6)
-	h := b[2:]
+// putIPv6 writes an IPv6 header and, for a fragment, the fragment header (RFC
+// 8200 §4.5).
+func putIPv6(h []byte, src, dst netip.Addr, id uint32, off int, more bool, n int) {
 	h[0], h[6], h[7] = 0x60, protoUDP, hopLimit
 	copy(h[8:], src.AsSlice())
 	copy(h[24:], dst.AsSlice())
@@ -148,16 +151,4 @@ func fold(acc uint32) uint16 {
 		acc = acc>>16 + acc&0xffff
 	}
 	return uint16(acc)
-}
-
-// Hop is the Ethernet next hop towards a worker.
-type Hop struct {
-	IfIndex  int
-	MTU      int // of the interface, in bytes of IP packet
-	Src, Dst [6]byte
-}
-
-func hardware(a net.HardwareAddr) (mac [6]byte, ok bool) {
-	n := copy(mac[:], a)
-	return mac, n == 6 && mac != [6]byte{}
 }

@@ -47,7 +47,7 @@ func Frame(frame []byte, ifindex uint32, t Tables) FrameVerdict {
 	switch {
 	case !ok:
 		return stop(frame, PassNotOurs)
-	case d.length < udpLen || d.length > d.room || d.udp+d.length > len(frame):
+	case d.length < udpLen || d.length > d.room || d.ip+d.total > len(frame):
 		return stop(frame, DropBadLength)
 	case service.Kind == ServiceWorkerPort:
 		return stop(frame, DropWorkerPort)
@@ -68,8 +68,11 @@ func Frame(frame []byte, ifindex uint32, t Tables) FrameVerdict {
 	if !ok || w.Forward == ForwardNone {
 		return stop(frame, PassNoWorker)
 	}
+	if o := d.hindrance(frame, w, t.PartialChecksums); o != Undecided {
+		return d.hindered(frame, o, w)
+	}
 	pin.Note(m, t.NowNS)
-	out := forwardFrame(frame, d.udp, ifindex, w)
+	out := d.forward(frame, ifindex, w, v.Key)
 	out.Key, out.Worker = v.Key, v.Pin.Worker
 	return out
 }
@@ -85,6 +88,9 @@ func stop(frame []byte, o Outcome) FrameVerdict {
 // datagram is what parsing leaves of the layers below SIP.
 type datagram struct {
 	dst    netip.AddrPort
+	v6     bool
+	ip     int // offset of the IP header
+	total  int // of the IP packet, as its header says
 	udp    int // offset of the UDP header
 	length int // of header and payload, as the UDP header says
 	room   int // for these, as the IP header says
@@ -115,6 +121,7 @@ func parseFrame(f []byte) (datagram, Outcome) {
 	if outcome != Undecided {
 		return d, outcome
 	}
+	d.ip = ip
 	d.udp += ip
 	if len(f) < d.udp+udpLen {
 		return d, PassNotOurs
@@ -136,7 +143,8 @@ func (d *datagram) parseIPv4(p []byte) (netip.Addr, Outcome) {
 		return netip.Addr{}, PassFragment
 	}
 	d.udp = ipv4Len
-	d.room = int(binary.BigEndian.Uint16(p[2:])) - ipv4Len
+	d.total = int(binary.BigEndian.Uint16(p[2:]))
+	d.room = d.total - ipv4Len
 	return netip.AddrFrom4([4]byte(p[16:20])), Undecided
 }
 
@@ -155,7 +163,9 @@ func (d *datagram) parseIPv6(p []byte) (netip.Addr, Outcome) {
 		return netip.Addr{}, PassNotOurs
 	}
 	d.udp = ipv6Len + skipped
-	d.room = int(binary.BigEndian.Uint16(p[4:])) - skipped
+	d.v6 = true
+	d.total = ipv6Len + int(binary.BigEndian.Uint16(p[4:]))
+	d.room = d.total - d.udp
 	return netip.AddrFrom16([16]byte(p[24:40])), Undecided
 }
 
@@ -192,18 +202,55 @@ func skipExtensions(next byte, p []byte) (protocol byte, skipped int) {
 	return next, skipped
 }
 
-func forwardFrame(frame []byte, udp int, ifindex uint32, w Worker) FrameVerdict {
-	out := append([]byte(nil), frame...)
+// hindrance says why a packet cannot go its way to a worker on another host; Undecided when it can.
+func (d *datagram) hindrance(frame []byte, w Worker, partial bool) Outcome {
+	switch {
+	case w.Forward == ForwardLocal:
+		return Undecided
+	case partial && d.partialChecksum(frame):
+		return PassPartialChecksum
+	case w.MTU == 0 || d.total+w.Overhead() <= int(w.MTU):
+		return Undecided
+	case d.v6 && int(w.MTU) >= ipv6MinMTU+w.Overhead(), !d.v6 && frame[d.ip+6]&0x40 != 0:
+		return DropTooBig
+	}
+	return PassTooBig
+}
+
+func (d *datagram) hindered(frame []byte, o Outcome, w Worker) FrameVerdict {
+	if o != DropTooBig {
+		return stop(frame, o)
+	}
+	return FrameVerdict{Action: XDPTX, Outcome: o, Frame: tooBig(frame, d.ip, int(w.MTU)-w.Overhead(), d.v6)}
+}
+
+// partialChecksum tells a checksum that holds the sum over the pseudo header alone, as a sender leaves it that counts
+// on its device for the rest.
+func (d *datagram) partialChecksum(frame []byte) bool {
+	addresses := frame[d.ip+12 : d.ip+20]
+	if d.v6 {
+		addresses = frame[d.ip+8 : d.ip+40]
+	}
+	return binary.BigEndian.Uint16(frame[d.udp+6:]) == onesSum(addresses, uint32(d.length)+protoUDP)
+}
+
+func (d *datagram) forward(frame []byte, ifindex uint32, w Worker, key Key) FrameVerdict {
 	if w.Forward == ForwardLocal {
-		rewritePort(out[udp:], w.Port)
+		out := append([]byte(nil), frame...)
+		rewritePort(out[d.udp:], w.Port)
 		return FrameVerdict{Action: XDPPass, Outcome: SteerLocal, Frame: out}
 	}
-	copy(out, w.DstMAC[:])
-	copy(out[6:], w.SrcMAC[:])
+	v := FrameVerdict{Action: XDPRedirect, Outcome: SteerL2Redirect, Frame: w.AppendFrame(nil, frame[d.ip:], key)}
 	if w.IfIndex == ifindex {
-		return FrameVerdict{Action: XDPTX, Outcome: SteerL2TX, Frame: out}
+		v.Action, v.Outcome = XDPTX, SteerL2TX
 	}
-	return FrameVerdict{Action: XDPRedirect, Outcome: SteerL2Redirect, Frame: out}
+	switch w.Forward {
+	case ForwardIPIP:
+		v.Outcome = SteerIPIP
+	case ForwardGUE:
+		v.Outcome = SteerGUE
+	}
+	return v
 }
 
 // rewritePort sets the destination port and corrects the checksum (RFC 1624). A checksum of 0 was never computed.

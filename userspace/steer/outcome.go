@@ -27,13 +27,19 @@ const (
 	PassBareLF
 	PassTooLong
 	PassNoWorker
+	PassTooBig
+	PassPartialChecksum
+	PassNoHeadroom
 	DropNotSIP
 	DropKeepalive
 	DropWorkerPort
 	DropBadLength
+	DropTooBig
 	SteerLocal
 	SteerL2TX
 	SteerL2Redirect
+	SteerIPIP
+	SteerGUE
 	outcomes
 )
 
@@ -41,8 +47,9 @@ var outcomeNames = [outcomes]string{
 	"undecided", "pass_not_ours", "pass_initial", "pass_no_pin", "pass_fragment", "pass_ip_options", "pass_ipv6_ext",
 	"pass_leading_crlf", "pass_no_header_end", "pass_no_call_id", "pass_repeated_call_id", "pass_folded",
 	"pass_odd_call_id", "pass_odd_to", "pass_odd_cseq", "pass_bare_lf", "pass_too_long", "pass_no_worker",
-	"drop_not_sip", "drop_keepalive", "drop_worker_port", "drop_bad_length", "steer_local", "steer_l2_tx",
-	"steer_l2_redirect",
+	"pass_too_big", "pass_partial_checksum", "pass_no_headroom",
+	"drop_not_sip", "drop_keepalive", "drop_worker_port", "drop_bad_length", "drop_too_big", "steer_local", "steer_l2_tx",
+	"steer_l2_redirect", "steer_ipip", "steer_gue",
 }
 
 // String returns the name used in C (there in upper case), API, metrics and docs.

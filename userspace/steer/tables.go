@@ -50,6 +50,8 @@ const (
 	ForwardNone  Forward = iota // not reachable: its packets go up
 	ForwardLocal                // a socket on this host
 	ForwardL2                   // a host on the same link
+	ForwardIPIP                 // a host behind a tunnel: IP in IP
+	ForwardGUE                  // the same: IP in UDP, variant 1 of GUE
 )
 
 // String returns the name used in the configuration.
@@ -59,6 +61,10 @@ func (f Forward) String() string {
 		return "local"
 	case ForwardL2:
 		return "l2"
+	case ForwardIPIP:
+		return "ipip"
+	case ForwardGUE:
+		return "gue"
 	}
 	return "none"
 }
@@ -66,13 +72,21 @@ func (f Forward) String() string {
 // MAC is an Ethernet address.
 type MAC [6]byte
 
+// VLANTag is a tag before the EtherType; Protocol is 0x8100 or 0x88a8, or 0 where there is none.
+type VLANTag struct{ Protocol, Tag uint16 }
+
 // Worker is how packets reach a worker.
 type Worker struct {
 	Forward Forward
-	Port    uint16 // local: UDP port that its socket is bound to
-	IfIndex uint32 // l2: interface that it is reached by
-	DstMAC  MAC    // l2: its address, or that of the router before it
-	SrcMAC  MAC    // l2: the interface's own
+	Port    uint16     // local: UDP port that its socket is bound to; gue: where the tunnel ends
+	MTU     uint16     // not local: bytes of an IP packet on the way, outer headers included; 0 for any
+	IfIndex uint32     // not local: interface that it is reached by
+	DstMAC  MAC        // not local: its address, or for tunnels that of the router before it
+	SrcMAC  MAC        // not local: the interface's own
+	Tags    [2]VLANTag // not local: of the way, outermost first
+	Src     netip.Addr // ipip, gue: outer source, of the same family as Dst
+	Dst     netip.Addr // ipip, gue: outer destination
+	Spread  uint16     // ipip, gue: bits of the outer source that differ by call
 }
 
 // Tables is what Frame looks things up in.
@@ -80,5 +94,7 @@ type Tables struct {
 	Service func(netip.AddrPort) (Service, bool) // IPv4 addresses come unmapped
 	Worker  func(id uint32) (Worker, bool)
 	Pin     func(Key) *Pin // nil when there is none; Frame notes the message in it
-	NowNS   uint64
+	// PartialChecksums says that senders of this host may leave UDP checksums to their device.
+	PartialChecksums bool
+	NowNS            uint64
 }

@@ -52,6 +52,7 @@ type Node struct {
 	sockets   *sockets
 	table     table
 	raw       *forward.Raw
+	monitor   *forward.Monitor
 	settings  map[string]store.WorkerSetting // by the workers' names; under mu
 	mu        sync.Mutex
 	workers   []*worker

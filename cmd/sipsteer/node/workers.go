@@ -5,6 +5,7 @@ package node
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/netip"
 
 	"github.com/sipsteer/sipsteer/ctrl/config"
@@ -44,13 +45,17 @@ func (n *Node) deliver(id uint32, d transport.Datagram) error {
 // to each; numbers that no worker has any more lose theirs.
 func (n *Node) openWorkers(ctx context.Context) error {
 	for _, spec := range n.cfg.Workers {
-		if spec.Forward == config.ForwardL2 && n.raw == nil {
+		if spec.Forward != config.ForwardLocal && n.raw == nil {
 			raw, err := forward.OpenRaw()
 			if err != nil {
 				return err
 			}
 			n.raw = raw
 			n.onClose(raw.Close)
+			if n.monitor, err = forward.OpenMonitor(); err != nil {
+				return err
+			}
+			n.onClose(n.monitor.Close)
 		}
 	}
 	var err error
@@ -107,40 +112,45 @@ func (n *Node) openService(ctx context.Context, id uint16, s config.Service) err
 }
 
 func (n *Node) openWorker(ctx context.Context, s *service, w *worker) error {
-	if w.spec.Forward == config.ForwardL2 {
-		n.openL2(ctx, s, w)
+	if w.spec.Forward != config.ForwardLocal {
+		n.openRemote(ctx, s, w)
 		return nil
 	}
 	return n.openLocal(ctx, s, w)
 }
 
-// openL2 follows the next hop to a worker on another host. The worker is down
-// as long as none is known.
-func (n *Node) openL2(ctx context.Context, s *service, w *worker) {
-	l2 := forward.NewL2(n.raw, w.spec.Address)
-	w.deliver = l2.Deliver
+// forwards are the ways to workers on other hosts.
+var forwards = map[string]steer.Forward{
+	config.ForwardL2: steer.ForwardL2, config.ForwardIPIP: steer.ForwardIPIP, config.ForwardGUE: steer.ForwardGUE,
+}
+
+// openRemote follows the way to a worker on another host. The worker is down as
+// long as none is known.
+func (n *Node) openRemote(ctx context.Context, s *service, w *worker) {
+	remote := forward.NewRemote(n.raw, w.spec.Address, n.keys.pins.Service(s.config.Name))
+	w.deliver = remote.Deliver
+	target := forward.Target{
+		Forward: forwards[w.spec.Forward], Address: w.spec.Address, Source: w.spec.Source.Prefix, Port: uint16(w.spec.Port),
+	}
 	n.goRun(func() error {
-		forward.Watch(ctx, w.spec.Address, func(hop *forward.Hop) {
-			l2.SetHop(hop)
-			if err := n.table.setWorker(w.id, kernelWorker(hop)); err != nil {
+		n.monitor.Watch(ctx, target, func(way *steer.Worker, why error) {
+			remote.SetWay(way)
+			var kernel steer.Worker
+			if way != nil {
+				kernel = *way
+			}
+			if err := n.table.setWorker(w.id, kernel); err != nil {
 				n.log.Error("telling the datapath the way to a worker", "worker", w.spec.Name, "cause", err)
 			}
-			_ = s.pool.SetReachable(w.spec.Name, hop != nil) // the pool was made of these names
-			if hop == nil {
-				n.log.Warn("worker is down: no next hop", "worker", w.spec.Name, "address", w.spec.Address)
+			_ = s.pool.SetReachable(w.spec.Name, way != nil) // the pool was made of these names
+			if way == nil {
+				n.log.Warn("worker is down", "worker", w.spec.Name, "service", s.config.Name, "cause", why)
 				return
 			}
-			n.log.Info("worker is up", "worker", w.spec.Name, "address", w.spec.Address)
+			n.log.Info("worker is up", "worker", w.spec.Name, "service", s.config.Name, "address", w.spec.Address, "mac", net.HardwareAddr(way.DstMAC[:]))
 		})
 		return nil
 	})
-}
-
-func kernelWorker(hop *forward.Hop) steer.Worker {
-	if hop == nil {
-		return steer.Worker{}
-	}
-	return steer.Worker{Forward: steer.ForwardL2, IfIndex: uint32(hop.IfIndex), SrcMAC: hop.Src, DstMAC: hop.Dst}
 }
 
 // openLocal starts a worker in this process. With a kernel datapath it has

@@ -7,8 +7,6 @@
 
 #define MAP_LRU_HASH 9
 
-static long (*const bpf_xdp_adjust_head)(struct xdp_md *ctx, int delta) = (void *)44;
-
 struct vip_key {
 	u8 addr[4];
 	be16 port;
@@ -94,17 +92,6 @@ inline_always struct real *find_real(struct xdp_md *ctx, u32 *ip_length) {
 		n->bytes += *ip_length;
 	}
 	return bpf_map_lookup_elem(&reals, real);
-}
-
-inline_always u16 header_checksum(const struct ipv4_header *ip) {
-	const u16 *p = (const u16 *)ip;
-	u32 sum = 0;
-
-	for (u32 i = 0; i < sizeof(*ip) / 2; i++)
-		sum += p[i];
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return ~sum;
 }
 
 // IPIP: a second IPv4 header before the first, and a new Ethernet header before that.

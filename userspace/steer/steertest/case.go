@@ -4,6 +4,7 @@ package steertest
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/sipsteer/sipsteer/userspace/steer"
 )
@@ -23,24 +24,27 @@ type Case struct {
 
 // Cases returns the whole table.
 func Cases() []Case {
-	return append(append(messageCases(), frameCases()...), dialogCases()...)
+	return slices.Concat(messageCases(), frameCases(), tunnelCases(), dialogCases())
 }
 
 // steered fills in what is wanted when the packet goes to its worker.
 func (c Case) steered(p Packet) Case {
-	switch c.Pin.Worker {
-	case WorkerLocal:
+	if c.Pin.Worker == WorkerLocal {
 		c.Action, c.Outcome = steer.XDPPass, steer.SteerLocal
 		p.Dst = netip.AddrPortFrom(p.Dst.Addr(), LocalPort)
 		c.Want = p.Frame()
-	case WorkerTX, WorkerRedirect:
-		c.Action, c.Outcome = steer.XDPTX, steer.SteerL2TX
-		if c.Pin.Worker == WorkerRedirect {
-			c.Action, c.Outcome = steer.XDPRedirect, steer.SteerL2Redirect
+	} else {
+		w := Workers()[c.Pin.Worker]
+		c.Action, c.Outcome = steer.XDPTX, map[steer.Forward]steer.Outcome{
+			steer.ForwardL2: steer.SteerL2TX, steer.ForwardIPIP: steer.SteerIPIP, steer.ForwardGUE: steer.SteerGUE,
+		}[w.Forward]
+		if w.IfIndex != IngressIndex {
+			c.Action = steer.XDPRedirect
+			if w.Forward == steer.ForwardL2 {
+				c.Outcome = steer.SteerL2Redirect
+			}
 		}
-		c.Want = p.Frame()
-		copy(c.Want, WorkerMAC[:])
-		copy(c.Want[6:], OwnMAC[:])
+		c.Want = sent(w, p, Secret.Key([]byte(c.CallID)))
 	}
 	c.WantPin.SeenNS = Now
 	return c

@@ -32,6 +32,14 @@ const (
 	WorkerRedirect = 3
 	WorkerDown     = 4
 	WorkerUnknown  = 5
+	WorkerTagged   = 6 // the others have tags or tunnels
+	WorkerIPIP4    = 7
+	WorkerIPIP6    = 8
+	WorkerGUE4     = 9
+	WorkerGUE6     = 10
+	WorkerNarrow4  = 11 // ipip over IPv4 where 1500 bytes go through
+	WorkerNarrow6  = 12 // gue over IPv6 where 1280 bytes go through
+	WorkerNarrowL2 = 13 // where 1500 bytes go through
 )
 
 // LocalPort is the port of the local worker.
@@ -42,6 +50,15 @@ var (
 	WorkerMAC = steer.MAC{2, 0, 0, 0, 1, 1}
 	OwnMAC    = steer.MAC{2, 0, 0, 0, 1, 2}
 )
+
+// The outer addresses of tunnels. A source with spread has zeros there.
+var (
+	Tunnel4, Tunnel6 = netip.MustParseAddr("203.0.113.21"), netip.MustParseAddr("2001:db8:2::21")
+	Source4, Source6 = netip.MustParseAddr("10.9.0.0"), netip.MustParseAddr("2001:db8:2::1:0")
+)
+
+// GUEPort is where gue tunnels end.
+const GUEPort = 6080
 
 // Services returns the services of every case.
 func Services() map[netip.AddrPort]steer.Service {
@@ -61,7 +78,20 @@ func Workers() map[uint32]steer.Worker {
 		WorkerTX:       {Forward: steer.ForwardL2, IfIndex: IngressIndex, DstMAC: WorkerMAC, SrcMAC: OwnMAC},
 		WorkerRedirect: {Forward: steer.ForwardL2, IfIndex: 77, DstMAC: WorkerMAC, SrcMAC: OwnMAC},
 		WorkerDown:     {},
+		WorkerTagged:   remote(steer.Worker{Forward: steer.ForwardL2, IfIndex: 77, Tags: [2]steer.VLANTag{{Protocol: 0x88a8, Tag: 7}, {Protocol: 0x8100, Tag: 0x6009}}}),
+		WorkerIPIP4:    remote(steer.Worker{Forward: steer.ForwardIPIP, IfIndex: IngressIndex, MTU: 9000, Src: Source4, Dst: Tunnel4}),
+		WorkerIPIP6:    remote(steer.Worker{Forward: steer.ForwardIPIP, IfIndex: 77, MTU: 9000, Src: Source6, Dst: Tunnel6, Spread: 0xffff, Tags: [2]steer.VLANTag{{Protocol: 0x8100, Tag: 5}}}),
+		WorkerGUE4:     remote(steer.Worker{Forward: steer.ForwardGUE, IfIndex: IngressIndex, MTU: 9000, Src: Source4, Dst: Tunnel4, Port: GUEPort, Spread: 0x0fff, Tags: [2]steer.VLANTag{{Protocol: 0x88a8, Tag: 5}, {Protocol: 0x8100, Tag: 6}}}),
+		WorkerGUE6:     remote(steer.Worker{Forward: steer.ForwardGUE, IfIndex: 77, MTU: 9000, Src: Source6, Dst: Tunnel6, Port: 16080}),
+		WorkerNarrow4:  remote(steer.Worker{Forward: steer.ForwardIPIP, IfIndex: 77, MTU: 1500, Src: Source4, Dst: Tunnel4}),
+		WorkerNarrow6:  remote(steer.Worker{Forward: steer.ForwardGUE, IfIndex: 77, MTU: 1280, Src: Source6, Dst: Tunnel6, Port: GUEPort}),
+		WorkerNarrowL2: remote(steer.Worker{Forward: steer.ForwardL2, IfIndex: 77, MTU: 1500}),
 	}
+}
+
+func remote(w steer.Worker) steer.Worker {
+	w.DstMAC, w.SrcMAC = WorkerMAC, OwnMAC
+	return w
 }
 
 // Tables returns the tables of every case, with one pin for the twin to change; nil for none.
@@ -77,6 +107,8 @@ func Tables(key steer.Key, pin *steer.Pin) steer.Tables {
 			return nil
 		},
 		NowNS: Now,
+
+		PartialChecksums: true,
 	}
 }
 

@@ -10,6 +10,12 @@ import (
 	"github.com/sipsteer/sipsteer/userspace/steer"
 )
 
+// ways are those that each form of a frame is sent by.
+var ways = map[uint32]string{
+	WorkerLocal: "local", WorkerTX: "l2 back", WorkerRedirect: "l2 onward", WorkerTagged: "l2 with tags",
+	WorkerIPIP4: "ipip over IPv4", WorkerIPIP6: "ipip over IPv6", WorkerGUE4: "gue over IPv4", WorkerGUE6: "gue over IPv6",
+}
+
 // frameCases are about the layers below SIP, and forwarding.
 func frameCases() []Case {
 	info := Request("INFO").String()
@@ -32,11 +38,13 @@ func frameCases() []Case {
 		{"IPv6 behind two service tags", set(v6, func(p *Packet) { p.VLAN, p.InnerVLAN = 0x88a8, 0x88a8 })},
 		{"IPv6 behind a customer and a service tag", set(v6, func(p *Packet) { p.VLAN, p.InnerVLAN = 0x8100, 0x88a8 })},
 		{"UDP checksum 0 stays 0", set(v4, func(p *Packet) { p.NoChecksum = true })},
+		{"DSCP and ECN", set(v4, func(p *Packet) { p.TOS = 0xb9 })},
+		{"DSCP and ECN in IPv6", set(v6, func(p *Packet) { p.TOS = 0x6b })},
 		{"do not fragment", set(v4, func(p *Packet) { p.Fragment = 0x4000 })},
 		{"padding behind the packet", set(v4, func(p *Packet) { p.Trailer = 30 })},
 		{"payload longer than the scan", set(v4, func(p *Packet) { p.Payload += strings.Repeat("x", 2000) })},
 	} {
-		for worker, way := range map[uint32]string{WorkerLocal: "local", WorkerTX: "l2 back", WorkerRedirect: "l2 onward"} {
+		for worker, way := range ways {
 			pin := Pin(worker)
 			c := newCase(s.name+" to "+way, s.p, &pin).steered(s.p)
 			c.WantPin.Requests = 1
@@ -67,6 +75,7 @@ func frameCases() []Case {
 		{"to the port of a local worker, IPv6", set(v6, func(p *Packet) { p.Dst = netip.AddrPortFrom(VIP6.Addr(), LocalPort) }), steer.DropWorkerPort},
 		{"UDP length below its header", set(v4, func(p *Packet) { p.UDPLength = 7 }), steer.DropBadLength},
 		{"UDP length beyond the frame", set(v4, func(p *Packet) { p.Cut = 1 }), steer.DropBadLength},
+		{"IP packet beyond the frame", set(v4, func(p *Packet) { p.IPLength = 20 + 8 + len(info) + 1 }), steer.DropBadLength},
 		{"UDP length beyond the IP packet", set(v4, func(p *Packet) { p.IPLength = 100 }), steer.DropBadLength},
 		{"IP length below its header", set(v4, func(p *Packet) { p.IPLength = 19 }), steer.DropBadLength},
 		{"UDP length beyond the IPv6 packet", set(v6, func(p *Packet) { p.IPLength = 100 }), steer.DropBadLength},
@@ -99,7 +108,7 @@ func extensionCases(v6 Packet) []Case {
 		{"a route that ends here", with(Extension{Kind: routing, Units: 2})},
 		{"four extension headers, the longest", with(Extension{Kind: hopByHop, Units: 31}, Extension{Kind: destination, Units: 31}, Extension{Kind: routing, Units: 31}, Extension{Kind: destination, Units: 31})},
 	} {
-		for worker, way := range map[uint32]string{WorkerLocal: "local", WorkerTX: "l2 back"} {
+		for worker, way := range ways {
 			pin := Pin(worker)
 			c := newCase(s.name+" to "+way, s.p, &pin).steered(s.p)
 			c.WantPin.Requests = 1

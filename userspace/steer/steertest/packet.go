@@ -21,7 +21,9 @@ type Packet struct {
 	Extensions []Extension
 	NextHeader uint16 // IPv6: in place of UDP; HopByHop for 0
 	Protocol   uint8  // IPv4: in place of UDP
+	TOS        byte   // IPv4 type of service, IPv6 traffic class
 	NoChecksum bool   // UDP checksum 0
+	Partial    bool   // UDP checksum over the pseudo header alone, as it goes to a device that does the rest
 	UDPLength  int    // in place of the right one
 	IPLength   int    // in place of the right one: total length (IPv4), payload length (IPv6)
 	Trailer    int    // bytes behind the IP packet
@@ -76,7 +78,7 @@ func (p Packet) appendIPv4(f []byte) []byte {
 		header = 24
 	}
 	ip := make([]byte, header)
-	ip[0] = 0x40 | byte(header/4)
+	ip[0], ip[1] = 0x40|byte(header/4), p.TOS
 	binary.BigEndian.PutUint16(ip[2:], uint16(or(p.IPLength, header+8+len(p.Payload))))
 	binary.BigEndian.PutUint16(ip[6:], p.Fragment)
 	ip[8], ip[9] = 64, or(p.Protocol, 17)
@@ -106,7 +108,7 @@ func (p Packet) appendIPv6(f []byte) []byte {
 		ip = append(ip, h...)
 	}
 	ip[next] = byte(or(p.NextHeader, 17))
-	ip[0] = 0x60
+	ip[0], ip[1] = 0x60|p.TOS>>4, p.TOS<<4
 	binary.BigEndian.PutUint16(ip[4:], uint16(or(p.IPLength, len(ip)-40+8+len(p.Payload))))
 	ip[7] = 64
 	src, dst := p.Src.Addr().As16(), p.Dst.Addr().As16()
@@ -127,6 +129,10 @@ func (p Packet) udp() []byte {
 	pseudo := append(p.Src.Addr().AsSlice(), p.Dst.Addr().AsSlice()...)
 	pseudo = binary.BigEndian.AppendUint32(pseudo, uint32(len(u)))
 	pseudo = append(pseudo, 0, 0, 0, 17)
+	if p.Partial {
+		binary.BigEndian.PutUint16(u[6:], onesSum(pseudo))
+		return u
+	}
 	binary.BigEndian.PutUint16(u[6:], or(^onesSum(append(pseudo, u...)), 0xffff))
 	return u
 }

@@ -81,8 +81,17 @@ func serviceFromC(v bpf.SteerService) Service {
 	}
 }
 
+// workerFromC is the way back from kernelWorker.
 func workerFromC(v bpf.SteerWorker) Worker {
-	return Worker{
-		Forward: steer.Forward(v.Forward), Port: networkOrder(v.Port), IfIndex: v.Ifindex, DstMAC: v.DstMac, SrcMAC: v.SrcMac,
+	w := Worker{
+		Forward: steer.Forward(v.Forward), Port: networkOrder(v.Port), MTU: v.Mtu, IfIndex: v.Ifindex, DstMAC: v.DstMac, SrcMAC: v.SrcMac,
+		Spread: uint16(v.Spread[0])<<8 | uint16(v.Spread[1]),
 	}
+	for i, t := range v.Tags {
+		w.Tags[i] = steer.VLANTag{Protocol: networkOrder(t.Protocol), Tag: networkOrder(t.Tag)}
+	}
+	if w.Overhead() > 0 {
+		w.Src, w.Dst = netip.AddrFrom16(v.OuterSrc).Unmap(), netip.AddrFrom16(v.OuterDst).Unmap()
+	}
+	return w
 }

@@ -61,7 +61,8 @@ func refIPv4(p string) (Datagram, steer.Outcome) {
 	case refNumber(h[6:])%0x4000 != 0: // more fragments, or an offset
 		return Datagram{}, steer.PassFragment
 	}
-	return refUDP(netip.AddrFrom4([4]byte([]byte(h[16:]))), refNumber(h[2:])-20, rest)
+	total := refNumber(h[2:])
+	return refUDP(netip.AddrFrom4([4]byte([]byte(h[16:]))), total-20, rest, total > len(p))
 }
 
 func refIPv6(p string) (Datagram, steer.Outcome) {
@@ -70,6 +71,7 @@ func refIPv6(p string) (Datagram, steer.Outcome) {
 		return Datagram{}, steer.PassNotOurs
 	}
 	next, length := h[6], refNumber(h[4:])
+	cut := 40+length > len(p)
 	for i := 0; i < 4 && len(rest) >= 8; i++ {
 		options := next == 60 || next == 0 && i == 0
 		routing := next == 43 && rest[3] == 0
@@ -82,7 +84,7 @@ func refIPv6(p string) (Datagram, steer.Outcome) {
 	}
 	switch {
 	case next == 17:
-		return refUDP(netip.AddrFrom16([16]byte([]byte(h[24:]))).Unmap(), length, rest)
+		return refUDP(netip.AddrFrom16([16]byte([]byte(h[24:]))).Unmap(), length, rest, cut)
 	case next == 44:
 		return Datagram{}, steer.PassFragment
 	case strings.IndexByte("\x00\x2b\x33\x3c\x87", next) >= 0:
@@ -91,14 +93,15 @@ func refIPv6(p string) (Datagram, steer.Outcome) {
 	return Datagram{}, steer.PassNotOurs
 }
 
-func refUDP(dst netip.Addr, room int, p string) (Datagram, steer.Outcome) {
+// refUDP reads the datagram; cut says that the IP packet goes on where the frame ends.
+func refUDP(dst netip.Addr, room int, p string, cut bool) (Datagram, steer.Outcome) {
 	h, rest := refTake(p, 8)
 	if h == "" {
 		return Datagram{}, steer.PassNotOurs
 	}
 	d := Datagram{Dst: netip.AddrPortFrom(dst, uint16(refNumber(h[2:])))}
 	length := refNumber(h[4:])
-	if d.BadLength = length < 8 || length > room || length-8 > len(rest); !d.BadLength {
+	if d.BadLength = cut || length < 8 || length > room || length-8 > len(rest); !d.BadLength {
 		d.Payload = rest[:length-8]
 	}
 	return d, steer.Undecided

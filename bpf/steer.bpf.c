@@ -5,6 +5,7 @@
 #include "include/kernel.h"
 #include "include/maps.h"
 #include "include/parse.h"
+#include "include/copy.h"
 #include "include/judge.h"
 #include "include/dialog.h"
 #include "include/party.h"
@@ -24,43 +25,15 @@ inline_always int finish(enum outcome o) {
 	return o >= DROP_NOT_SIP ? drop(o) : pass(o);
 }
 
-// Copies the payload out of the frame and readies the scratch for its scan.
-inline_always bool load_text(struct xdp_md *ctx, struct scratch *s, const struct packet *p, const struct service *to) {
-	u32 len = p->udp_length - sizeof(struct udp_header);
-	u32 limit = len < TEXT_MAX ? len : TEXT_MAX;
-
-	s->m.len = len;
-	s->m.limit = limit;
-	s->m.off = 0;
-	s->m.lines = 0;
-	s->m.line = HEADER_OTHER;
-	s->m.seen = 0;
-	s->m.repeated = 0;
-	s->m.folded = 0;
-	s->m.odd = 0;
-	s->m.cseq = 0;
-	s->m.cseq_method = METHOD_NONE;
-	s->m.to_tag = 0;
-	s->secret[0] = to->secret[0];
-	s->secret[1] = to->secret[1];
-	if (limit == 0)
-		return 1;
-	// So that each verifier sees a size from 1 to TEXT_MAX, whatever the compiler knows.
-	hide(limit);
-	limit = ((limit - 1) & (TEXT_MAX - 1)) + 1;
-	return bpf_xdp_load_bytes(ctx, p->l4 + sizeof(struct udp_header), s->text, limit) == 0;
-}
-
-inline_always int forward_pinned(struct xdp_md *ctx, struct scratch *s, const struct packet *p,
-				 const struct pin_key *key, struct pin *pin) {
+inline_always int forward_pinned(struct xdp_md *ctx, struct scratch *s, const struct pin_key *key, struct pin *pin) {
 	u32 id = pin->worker;
 	struct worker *w = bpf_map_lookup_elem(&workers, &id);
 	if (!w || w->forward == FORWARD_NONE)
 		return pass(PASS_NO_WORKER);
-	enum outcome o = hindrance(ctx, p, w);
+	enum outcome o = hindrance(ctx, &s->p, w);
 	if (o == DROP_TOO_BIG) {
 		add_one(&outcomes, o);
-		return answer_too_big(ctx, p->l3, w->mtu - overhead(w), p->v6);
+		return answer_too_big(ctx, s->p.l3, w->mtu - overhead(w), s->p.v6);
 	}
 	if (o != UNDECIDED)
 		return pass(o);
@@ -70,19 +43,19 @@ inline_always int forward_pinned(struct xdp_md *ctx, struct scratch *s, const st
 		.method = s->m.status ? s->m.cseq_method : s->m.method,
 		.cseq = s->m.cseq,
 		.leg = s->m.status && pin->state == STATE_EARLY ? leg_bit(s) : 0,
-		.now = bpf_ktime_get_coarse_ns(),
+		.now = read_clock(&s->clock),
 	};
 	if (dialog_note(pin, &n))
 		pin->ended_by = hung_up(pin, from_tail(s), to_tail(s));
 	add_one(&worker_packets, id);
 	int action = XDP_PASS;
-	add_one(&outcomes, forward(ctx, p, w, key, &action));
+	add_one(&outcomes, forward(ctx, &s->p, w, key, &action));
 	return action;
 }
 
-inline_always int steer(struct xdp_md *ctx, struct scratch *s, const struct packet *p) {
+inline_always int steer(struct xdp_md *ctx, struct scratch *s, const struct service *to) {
 	struct pin_key key = {};
-	enum outcome o = judge(s, &key);
+	enum outcome o = judge(s, to, &key);
 
 	if (o != UNDECIDED)
 		return finish(o);
@@ -90,7 +63,7 @@ inline_always int steer(struct xdp_md *ctx, struct scratch *s, const struct pack
 	struct pin *pin = bpf_map_lookup_elem(&pins, &key);
 	if (!pin)
 		return pass(PASS_NO_PIN);
-	return forward_pinned(ctx, s, p, &key, pin);
+	return forward_pinned(ctx, s, &key, pin);
 }
 
 // Takes frames of several buffers too: headers are read in the first, the payload wherever it lies.
@@ -111,9 +84,12 @@ SEC("xdp.frags") int sipsteer(struct xdp_md *ctx) {
 
 	u32 zero = 0;
 	struct scratch *s = bpf_map_lookup_elem(&scratch, &zero);
-	if (!s || !load_text(ctx, s, &p, service))
+	if (!s)
 		return XDP_ABORTED;
-	return steer(ctx, s, &p);
+	s->p = p;
+	if (!copy_text(ctx, s))
+		return XDP_ABORTED;
+	return steer(ctx, s, service);
 }
 
 // A message that user space judged, applied to its pin here so that no update races with the packets above.

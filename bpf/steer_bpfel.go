@@ -141,19 +141,25 @@ const (
 )
 
 type SteerScratch struct {
-	_ structs.HostLayout
+	_     structs.HostLayout
+	Clock struct {
+		_    structs.HostLayout
+		Tick uint64
+		Now  uint64
+	}
 	M struct {
 		_          structs.HostLayout
 		Len        uint32
 		Limit      uint32
 		Off        uint32
 		Start      uint32
+		Seen       uint32
 		Lines      uint32
 		Line       uint32
-		Seen       uint32
-		Repeated   uint32
+		Next       uint32
 		Folded     uint32
 		Odd        uint32
+		Count      [4]uint32
 		Begin      [4]uint32
 		End        [4]uint32
 		Status     uint32
@@ -162,9 +168,23 @@ type SteerScratch struct {
 		CseqMethod SteerMethod
 		ToTag      uint32
 	}
-	_      [4]byte
-	Secret [2]uint64
-	Text   [4416]uint8
+	P struct {
+		_         structs.HostLayout
+		To        SteerServiceKey
+		L3        uint32
+		L4        uint32
+		IpLength  uint32
+		UdpLength uint32
+		Room      uint32
+		V6        bool
+		_         [3]byte
+	}
+	Lines [128]struct {
+		_     structs.HostLayout
+		Begin uint16
+		Next  uint16
+	}
+	Text [8512]uint8
 }
 
 type SteerService struct {
@@ -174,6 +194,7 @@ type SteerService struct {
 	Policy uint32
 	Pad    uint32
 	Secret [2]uint64
+	Keys   [42]uint64
 }
 
 type SteerServiceKey struct {

@@ -2,7 +2,7 @@
 // Whether the kernel can say what a message is, from what the scan found.
 #pragma once
 #include "value.h"
-#include "siphash.h"
+#include "hash.h"
 
 inline_always bool is_response(const struct message *m) {
 	return m->method == METHOD_NONE;
@@ -24,7 +24,7 @@ inline_always bool is_initial(const struct message *m) {
 inline_always enum outcome judge_to(struct scratch *s) {
 	struct message *m = &s->m;
 
-	if (!(m->seen & HEADER_BIT(HEADER_TO)) || (m->repeated | m->odd) & HEADER_BIT(HEADER_TO))
+	if (m->count[HEADER_TO] != 1 || m->odd & HEADER_BIT(HEADER_TO))
 		return PASS_ODD_TO;
 	int tag = to_tag(s, m->begin[HEADER_TO], m->end[HEADER_TO]);
 	m->to_tag = tag == TO_TAG_PRESENT;
@@ -34,13 +34,13 @@ inline_always enum outcome judge_to(struct scratch *s) {
 inline_always enum outcome judge_cseq(struct scratch *s) {
 	struct message *m = &s->m;
 
-	if (!(m->seen & HEADER_BIT(HEADER_CSEQ)) || (m->repeated | m->odd) & HEADER_BIT(HEADER_CSEQ))
+	if (m->count[HEADER_CSEQ] != 1 || m->odd & HEADER_BIT(HEADER_CSEQ))
 		return PASS_ODD_CSEQ;
 	return read_cseq(s) ? UNDECIDED : PASS_ODD_CSEQ;
 }
 
 // Checks the headers that this kind of message needs, in a fixed order so that each flaw has one name. Leaves the key.
-inline_always enum outcome judge_header(struct scratch *s, struct pin_key *key) {
+inline_always enum outcome judge_header(struct scratch *s, const struct service *to, struct pin_key *key) {
 	struct message *m = &s->m;
 	u32 needed = HEADER_BIT(HEADER_CALL_ID);
 
@@ -49,13 +49,13 @@ inline_always enum outcome judge_header(struct scratch *s, struct pin_key *key) 
 	if (needs_cseq(m))
 		needed |= HEADER_BIT(HEADER_CSEQ);
 
-	if (!(m->seen & HEADER_BIT(HEADER_CALL_ID)))
+	if (m->count[HEADER_CALL_ID] == 0)
 		return PASS_NO_CALL_ID;
-	if (m->repeated & HEADER_BIT(HEADER_CALL_ID))
+	if (m->count[HEADER_CALL_ID] > 1)
 		return PASS_REPEATED_CALL_ID;
 	if (m->folded & needed)
 		return PASS_FOLDED;
-	if (m->odd & HEADER_BIT(HEADER_CALL_ID) || !hash_call_id(s, key))
+	if (m->odd & HEADER_BIT(HEADER_CALL_ID) || !hash_call_id(s, to, key))
 		return PASS_ODD_CALL_ID;
 	if (needs_to(m))
 		return judge_to(s);
@@ -65,15 +65,13 @@ inline_always enum outcome judge_header(struct scratch *s, struct pin_key *key) 
 }
 
 // Reads the text; UNDECIDED when the kernel knows what the message is, and its key.
-global_fn enum outcome judge(struct scratch *s, struct pin_key *key) {
-	if (!s || !key)
-		return PASS_NOT_OURS;
+inline_always enum outcome judge(struct scratch *s, const struct service *to, struct pin_key *key) {
 	enum outcome o = read_start_line(s);
 
 	if (o == UNDECIDED)
 		o = scan_header(s);
 	if (o == UNDECIDED)
-		o = judge_header(s, key);
+		o = judge_header(s, to, key);
 	if (o == UNDECIDED && is_initial(&s->m))
 		o = PASS_INITIAL;
 	return o;

@@ -44,13 +44,15 @@ static void *(*const bpf_map_lookup_elem)(const void *map, const void *key) = (v
 static long (*const bpf_redirect)(u32 ifindex, u64 flags) = (void *)23;
 static long (*const bpf_xdp_adjust_head)(struct xdp_md *ctx, int delta) = (void *)44;
 static long (*const bpf_xdp_adjust_tail)(struct xdp_md *ctx, int delta) = (void *)65;
+static u64 (*const bpf_jiffies64)(void) = (void *)118;
 // Linux 5.11
 static u64 (*const bpf_ktime_get_coarse_ns)(void) = (void *)160;
 // Linux 5.18
 static u64 (*const bpf_xdp_get_buff_len)(struct xdp_md *ctx) = (void *)188;
 static long (*const bpf_xdp_load_bytes)(struct xdp_md *ctx, u32 offset, void *to, u32 len) = (void *)189; // Linux 5.18
 
-static long (*const bpf_xdp_store_bytes)(struct xdp_md *ctx, u32 offset, void *from, u32 len) = (void *)190; // Linux 5.18
+static long (*const bpf_xdp_store_bytes)(struct xdp_md *ctx, u32 offset, void *from,
+					 u32 len) = (void *)190; // Linux 5.18
 
 #define inline_always static inline __attribute__((always_inline))
 // A global function is verified once by itself, not again on each path that calls it. The verifier takes its result

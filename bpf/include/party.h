@@ -18,7 +18,7 @@ inline_always u64 tail(const struct scratch *s, u32 begin, u32 end) {
 inline_always u64 to_tail(const struct scratch *s) {
 	const u32 bit = HEADER_BIT(HEADER_TO);
 
-	if (!(s->m.seen & bit) || (s->m.repeated | s->m.odd | s->m.folded) & bit)
+	if (s->m.count[HEADER_TO] != 1 || (s->m.odd | s->m.folded) & bit)
 		return 0;
 	return tail(s, s->m.begin[HEADER_TO], s->m.end[HEADER_TO]);
 }

@@ -1,195 +1,170 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-// Walks the header line by line up to the empty line and notes where Call-ID, To and CSeq stand.
+// Walks the header line by line up to the empty line, and lists the lines that may matter.
 //
 // It never stops at the first Call-ID: a second one would go unseen.
 #pragma once
-#include "startline.h"
+#include "line.h"
 
-#define MAX_LINES 128
-#define MAX_BLANKS 8 // before or behind a colon
-#define LOOK 64      // bytes that a step looks at
-#define STEPS_A_CALL 12
-// A step passes LOOK bytes, or a word that may hold a LF, or a line that ends within a word.
-#define MAX_STEPS (TEXT_MAX / LOOK + TEXT_MAX / 8 + MAX_LINES)
-#define MAX_CALLS (MAX_STEPS / STEPS_A_CALL + 1)
+#define LOOK 64 // bytes that a step looks at
+// A step passes LOOK bytes or ends a line. What goes on from one step to the next is in registers; a verifier that
+// meets too many steps forgets the states that it could have met again, so there is a call after some of them.
+#define NEAR_STEPS 24 // without a call
+#define STEPS_A_CALL 16
+#define MAX_CALLS ((TEXT_MAX / LOOK + MAX_LINES + 2) / STEPS_A_CALL)
 
-enum scan_result {
-	SCAN_MORE,
-	SCAN_DONE,
-	SCAN_BARE_LF,
-	SCAN_END_MISSING,
-	SCAN_TOO_LONG,
-};
+#define SCAN_MORE OUTCOMES // no outcome yet
 
-inline_always bool is_blank(u8 c) {
-	return c == ' ' || c == '\t';
-}
+#define NOT_CRLF 0xffffffff
 
-// How many blanks stand at off; counts to MAX_BLANKS + 1.
-global_fn u32 count_many_blanks(const struct scratch *s, u32 off) {
+// Where the line behind the first LF from off on begins; NOT_CRLF when no CR stands before that; 0 without a LF.
+global_fn u32 next_line_from(const struct scratch *s, u32 off) {
 	if (!s)
 		return 0;
-	const u8 *p = text_at(s, off);
+	u32 limit = s->m.limit;
 
-	for (u32 n = 0; n <= MAX_BLANKS; n++)
-		if (!is_blank(p[n]))
-			return n;
-	return MAX_BLANKS + 1;
-}
-
-// The same, without a call where there is one space or nothing.
-inline_always u32 count_blanks(const struct scratch *s, u32 off) {
-	const u8 *p = text_at(s, off);
-
-	if (p[0] > ' ')
-		return 0;
-	if (likely(p[0] == ' ' && p[1] > ' '))
-		return 1;
-	return count_many_blanks(s, off);
-}
-
-// The length of the header name that the line begins with, and its kind; 0 when it is none of those looked for. What
-// follows the name is not looked at.
-inline_always u32 name_length(const u8 *line, u32 *kind) {
-	u64 w = load8(line);
-	u64 low = w | WORD(0x20, 0x20, 0x20, 0x20, 0, 0x20, 0x20, 0);
-	u8 c = low;
-
-	if (c == 'c') {
-		if ((low & FIRST(7)) == WORD('c', 'a', 'l', 'l', '-', 'i', 'd', 0)) {
-			*kind = HEADER_CALL_ID;
-			return 7;
+	for (u32 i = 0; i <= TEXT_MAX / 8; i++) {
+		if (off >= limit)
+			return 0;
+		u64 marks = zero_bytes(load8(text_at(s, off)) ^ EACH_BYTE('\n'));
+		if (marks) {
+			u32 lf = off + first_mark(marks);
+			return lf >= limit ? 0 : load2(text_at(s, lf - 1)) == CRLF ? lf + 1 : NOT_CRLF;
 		}
-		if ((low & FIRST(4)) == WORD('c', 's', 'e', 'q', 0, 0, 0, 0)) {
-			*kind = HEADER_CSEQ;
-			return 4;
-		}
-	} else if (c == 't') {
-		*kind = HEADER_TO;
-		return (low & FIRST(2)) == WORD('t', 'o', 0, 0, 0, 0, 0, 0) ? 2 : 1;
-	} else if (c == 'i') {
-		*kind = HEADER_CALL_ID;
-		return 1;
+		off += 8;
 	}
 	return 0;
 }
 
-// Begins the line at m.start: sets its kind and where its value begins.
-inline_always void begin_line(struct scratch *s) {
-	u32 off = REREAD(s->m.start);
-	u32 kind = HEADER_OTHER;
-	u32 name = name_length(text_at(s, off), &kind);
-
-	if (!name)
-		return;
-	u32 blanks = 0;
-	if (unlikely(*text_at(s, off + name) != ':')) {
-		blanks = count_many_blanks(s, off + name);
-		if (!blanks || (blanks <= MAX_BLANKS && *text_at(s, off + name + blanks) != ':'))
-			return;
-	}
-	u32 value = off + name + blanks + 1;
-	u32 skip = count_blanks(s, value);
-	u32 bit = HEADER_BIT(kind);
-
-	if (unlikely(blanks > MAX_BLANKS || skip > MAX_BLANKS))
-		s->m.odd |= bit;
-	s->m.repeated |= s->m.seen & bit;
-	s->m.seen |= bit;
-	s->m.line = kind;
-	s->m.begin[kind & 3] = value + skip;
-}
-
-// Whether a line that begins with c may matter: the low five bits are those of a blank, C, I or T.
-inline_always bool may_matter(u8 c) {
-	u32 set = 1u << (' ' & 31) | 1u << ('\t' & 31) | 1u << ('C' & 31) | 1u << ('I' & 31) | 1u << ('T' & 31);
-
-	return set >> (c & 31) & 1;
-}
-
-// The line in hand ends with the LF at lf: closes it and begins the next.
-inline_always enum scan_result next_line(struct scratch *s, u32 lf) {
-	u64 w = load8(text_at(s, lf) - 1); // CR LF and what follows
-	u8 first = w >> 16;
-
-	// Nothing may be read from what follows the end: it is not of this message.
-	if (unlikely(lf + 2 >= s->m.limit))
-		return lf < s->m.limit && (u8)w != '\r' ? SCAN_BARE_LF : SCAN_END_MISSING;
-	if (unlikely((w & 0xffff) != WORD('\r', '\n', 0, 0, 0, 0, 0, 0)))
-		return SCAN_BARE_LF;
-	if (s->m.line != HEADER_OTHER)
-		s->m.end[s->m.line & 3] = lf - 1;
-	if ((w & FIRST(4)) == WORD('\r', '\n', '\r', '\n', 0, 0, 0, 0))
-		return SCAN_DONE;
-	if (++s->m.lines >= MAX_LINES)
-		return SCAN_TOO_LONG;
-	if (may_matter(first) && unlikely(is_blank(first))) {
-		s->m.folded |= HEADER_BIT(s->m.line & 3);
-		return SCAN_MORE;
-	}
-	s->m.line = HEADER_OTHER;
-	if (may_matter(first)) {
-		REREAD(s->m.start) = lf + 1;
-		begin_line(s);
-	}
-	return SCAN_MORE;
-}
-
-// Index of the first word from p on that may hold a LF; LOOK when none does. Taking 0x20 from each byte leaves a high
-// bit in every one that was below it. It does so in some others too, which costs time and no more.
-inline_always u32 find_control(const u8 *p, u64 spaces, u64 high) {
-#pragma unroll
-	for (u32 i = 0; i < LOOK; i += 8)
-		if ((load8(p + i) - spaces) & high)
-			return i;
-	return LOOK;
-}
-
-// Looks at some words from m.off on, and ends the line if there is a LF.
-inline_always enum scan_result scan_step(struct scratch *s, u64 spaces, u64 high) {
-	u32 off = REREAD(s->m.off);
-
-	off += find_control(text_at(s, off), spaces, high);
-	if (off >= s->m.limit)
-		return SCAN_END_MISSING;
-	u64 marks = zero_bytes(load8(text_at(s, off)) ^ EACH_BYTE('\n'));
-	u32 lf = off + first_mark(marks);
-	// The next step does not wait for where in its word this LF was found, so that the CPU can look ahead.
-	REREAD(s->m.off) = off + 8;
-	if (unlikely(!marks))
-		return SCAN_MORE;
-	if (unlikely(marks & (marks - 1)))
-		REREAD(s->m.off) = lf + 1;
-	return next_line(s, lf);
-}
-
-// Goes on from m.off for some steps.
-global_fn int scan_lines(struct scratch *s) {
-	u64 spaces = EACH_BYTE(0x20), high = EACH_BYTE(0x80);
-	// Constants of eight bytes stay in registers only if they do not look like constants.
-	hide(spaces);
-	hide(high);
-	if (!s)
-		return SCAN_END_MISSING;
-	for (u32 i = 0; i < STEPS_A_CALL; i++) {
-		enum scan_result r = scan_step(s, spaces, high);
-		if (r != SCAN_MORE)
-			return r;
-	}
-	return SCAN_MORE;
-}
-
-// Walks the whole header; UNDECIDED when its end was found.
-inline_always enum outcome scan_header(struct scratch *s) {
-	int r = SCAN_MORE;
-
-	for (u32 i = 0; i < MAX_CALLS && r == SCAN_MORE; i++)
-		r = scan_lines(s);
-	if (likely(r == SCAN_DONE))
-		return UNDECIDED;
-	if (r == SCAN_BARE_LF)
-		return PASS_BARE_LF;
-	if (r == SCAN_END_MISSING && s->m.len <= TEXT_MAX)
+// The header has as many lines as it may, and the next one begins at next: is that the empty one?
+inline_always enum outcome end_of_lines(const struct scratch *s, u64 next) {
+	if (next + 1 >= s->m.limit)
 		return PASS_NO_HEADER_END;
-	return PASS_TOO_LONG;
+	return load2(s->text + next) == CRLF ? UNDECIDED : PASS_TOO_LONG;
+}
+
+// 1 for a blank, C, I and T, and for some that are none.
+inline_always u64 may_matter(u8 c) {
+	u64 set = 1ull << ' ' | 1ull << '\t' | 1ull << ('C' & 63) | 1ull << ('c' & 63) | 1ull << ('I' & 63) |
+		  1ull << ('i' & 63) | 1ull << ('T' & 63) | 1ull << ('t' & 63);
+
+	return set >> (c & 63) & 1;
+}
+
+// Leaves for found_N when a byte of word N may be a LF: when 0x0d is taken from each byte, those below it leave a high
+// bit, which is LF, tab, and other control bytes. Bytes from 0x8d on do so too, and a CR behind one of these.
+#define LOOK_AT(n)                                                                                                     \
+	t = load8(p + 8 * n) - base;                                                                                   \
+	asm goto("if %0 & %1 goto %l2" ::"r"(t), "r"(high)::found_##n)
+// The mask stands here so that each way to what follows looks the same to the verifier; n keeps them apart.
+#define FOUND_AT(n)                                                                                                    \
+	found_##n : off = (off + 8 * n + 8) & TEXT_MASK;                                                               \
+	asm volatile("" : "+r"(off) : "i"(n));                                                                         \
+	goto found
+// A single high bit times this has in its top four bits how many bytes of the word lie behind its own.
+#define BYTES_BEHIND 0x00e0c0a080604020ull
+#define LINES_MASK (2 * MAX_LINES - 1)
+#define BASE EACH_BYTE(0x0d)
+
+// Goes on for some steps. There is an end of the header behind the text: no step asks where that ends.
+inline_always enum outcome scan_steps(struct scratch *s, u32 steps) {
+	u64 base = BASE, high = EACH_BYTE(0x80);
+	// Constants of eight bytes stay in registers only if they do not look like constants.
+	hide(base);
+	hide(high);
+	// Masked whenever they change: then each step looks the same to the verifier.
+	u64 off = s->m.off & TEXT_MASK;     // where the search goes on
+	u64 start = s->m.start & TEXT_MASK; // of the line in hand
+	u64 seen = s->m.seen & LINES_MASK;
+	u64 listed = s->m.lines & LINES_MASK;
+
+	for (u32 step = 0; step < steps; step++) {
+		const u8 *p = s->text + off;
+		u64 t;
+		LOOK_AT(0);
+		LOOK_AT(1);
+		LOOK_AT(2);
+		LOOK_AT(3);
+		LOOK_AT(4);
+		LOOK_AT(5);
+		LOOK_AT(6);
+		LOOK_AT(7);
+		off = (off + LOOK) & TEXT_MASK;
+		hide(off);
+		continue;
+		FOUND_AT(0);
+		FOUND_AT(1);
+		FOUND_AT(2);
+		FOUND_AT(3);
+		FOUND_AT(4);
+		FOUND_AT(5);
+		FOUND_AT(6);
+		FOUND_AT(7);
+	found:
+		t &= high;
+		u64 next = (off - (t * BYTES_BEHIND >> 60)) & TEXT_MASK;
+		u64 below = t - 1;
+		hide(below); // or it becomes a count of bits
+		// The next step does not wait for where in its word a LF was found, if there is but one, so that the
+		// CPU can look ahead.
+		if (unlikely(t & below)) {
+			next = (off - ((t & -t) * BYTES_BEHIND >> 60)) & TEXT_MASK;
+			hide(next);
+			off = next & TEXT_MASK;
+		}
+		hide(next);
+		if (unlikely(load2(s->text + next - 2) != CRLF)) {
+			u32 found = next_line_from(s, start);
+			if (!found)
+				return PASS_NO_HEADER_END;
+			if (found == NOT_CRLF) // in the last byte it is no line
+				return start + 1 < s->m.limit ? PASS_BARE_LF : PASS_NO_HEADER_END;
+			next = found & TEXT_MASK;
+			hide(next);
+			off = next & TEXT_MASK;
+		}
+		if (next == start + 2) {
+			s->m.lines = listed;
+			return next <= s->m.limit ? UNDECIDED : PASS_NO_HEADER_END;
+		}
+		struct line *l = &s->lines[listed & (MAX_LINES - 1)];
+		l->begin = start;
+		l->next = next;
+		listed = (listed + may_matter(s->text[start])) & LINES_MASK;
+		hide(listed);
+		seen = (seen + 1) & LINES_MASK;
+		hide(seen);
+		if (unlikely(seen >= MAX_LINES)) {
+			s->m.lines = listed;
+			return end_of_lines(s, next);
+		}
+		start = next;
+	}
+	s->m.off = off;
+	s->m.start = start;
+	s->m.seen = seen;
+	s->m.lines = listed;
+	return SCAN_MORE;
+}
+
+global_fn enum outcome scan_on(struct scratch *s) {
+	return s ? scan_steps(s, STEPS_A_CALL) : UNDECIDED;
+}
+
+inline_always enum outcome scan_lines(struct scratch *s) {
+	enum outcome o = scan_steps(s, NEAR_STEPS);
+
+	for (u32 i = 0; i < MAX_CALLS && unlikely(o == SCAN_MORE); i++)
+		o = scan_on(s);
+	return o;
+}
+
+// UNDECIDED when the end of the header was found.
+inline_always enum outcome scan_header(struct scratch *s) {
+	enum outcome o = scan_lines(s);
+
+	if (likely(o == UNDECIDED))
+		read_lines(s);
+	if (o == SCAN_MORE || (o == PASS_NO_HEADER_END && s->m.len > TEXT_MAX))
+		return PASS_TOO_LONG;
+	return o;
 }

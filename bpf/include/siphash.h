@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-// SipHash-1-3 with 128 bits of output (Aumasson and Bernstein) over the Call-ID, keyed with the service's secret.
+// SipHash-1-3 with 128 bits of output (Aumasson and Bernstein), keyed with the service's secret.
 #pragma once
 #include "text.h"
 
@@ -7,6 +7,17 @@ struct sip_hash {
 	u64 v0, v1, v2, v3;
 	u64 blanks; // non-zero when a byte was a blank or a control byte
 };
+
+// The n bytes before end, in the low bytes of a word.
+inline_always u64 last_word(const struct scratch *s, u32 end, u32 n, u64 *blanks) {
+	if (!n)
+		return 0;
+	u64 mask = ~0ull >> (64 - 8 * n);
+	u64 w = load8(text_at(s, end - n)) & mask;
+
+	*blanks |= blank_bytes(w | ~mask);
+	return w;
+}
 
 #define ROTL(x, n) ((x) << (n) | (x) >> (64 - (n)))
 
@@ -76,34 +87,23 @@ inline_always void hash_finish(struct sip_hash *h, u64 *out) {
 	out[1] = h->v0 ^ h->v1 ^ h->v2 ^ h->v3;
 }
 
-// Hashes the Call-ID that the scan found; false when it is empty or not one word.
-inline_always bool hash_call_id(const struct scratch *s, struct pin_key *key) {
-	u32 off = s->m.begin[HEADER_CALL_ID], end = s->m.end[HEADER_CALL_ID];
-	if (off >= end)
-		return 0;
+// Hashes [off, end) into out; non-zero when a byte there is a blank or a control byte.
+inline_always u64 sip_hash(const struct scratch *s, const u64 *secret, u32 off, u32 end, u64 *out) {
 	u32 len = end - off;
 	struct sip_hash h = {
-		s->secret[0] ^ 0x736f6d6570736575ull,
-		s->secret[1] ^ 0x646f72616e646f6dull ^ 0xee,
-		s->secret[0] ^ 0x6c7967656e657261ull,
-		s->secret[1] ^ 0x7465646279746573ull,
+		secret[0] ^ 0x736f6d6570736575ull,
+		secret[1] ^ 0x646f72616e646f6dull ^ 0xee,
+		secret[0] ^ 0x6c7967656e657261ull,
+		secret[1] ^ 0x7465646279746573ull,
 		0,
 	};
 
 	hash_near(&h, s, off, end);
-	if (unlikely(len >= 8 * HASH_WORDS + 8))
+	if (len >= 8 * HASH_WORDS + 8)
 		h = hash_far(h, s, off, end);
 
-	u32 rest = len & 7;
-	u64 w = 0;
-	if (rest) {
-		u64 mask = ~0ull >> (64 - 8 * rest);
-		w = load8(text_at(s, end - rest)) & mask;
-		h.blanks |= blank_bytes(w | ~mask);
-	}
+	u64 w = last_word(s, end, len & 7, &h.blanks);
 	sip_word(&h, w | (u64)len << 56);
-	if (h.blanks)
-		return 0;
-	hash_finish(&h, (u64 *)key->hash);
-	return 1;
+	hash_finish(&h, out);
+	return h.blanks;
 }

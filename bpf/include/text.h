@@ -4,10 +4,12 @@
 // Working on a copy costs one memcpy and saves a bounds check on each step; an offset needs only a mask. The copy is a
 // map value, whose contents the verifier does not track: what a loop keeps here does not multiply its states.
 #pragma once
-#include "types.h"
+#include "clock.h"
+#include "parse.h"
 
-#define TEXT_MAX 4096 // how far into a payload the scan looks
-#define TEXT_PAD 320  // reads may run past the end by this much; what they find there is never used
+#define TEXT_MAX 4096                // how far into a payload the scan looks
+#define TEXT_MASK (2 * TEXT_MAX - 1) // lets an offset run past the end
+#define TEXT_PAD 320                 // reads may run past the end by this much; what they find there is never used
 
 enum header_kind {
 	HEADER_OTHER,
@@ -21,16 +23,18 @@ enum header_kind {
 struct message {
 	u32 len;   // of the UDP payload
 	u32 limit; // how much of it is in the text
-	u32 off;   // where the scan reads on
-	u32 start; // of the line in hand
-	u32 lines;
-	u32 line; // enum header_kind of the line in hand
-	// Sets of HEADER_BIT.
+	// Of the scan: where it goes on, where the line in hand begins, how many lines it has seen and listed.
+	u32 off;
+	u32 start;
 	u32 seen;
-	u32 repeated;
+	u32 lines;
+	u32 line; // enum header_kind of the last line that was one
+	u32 next; // where the line behind it begins
+	// Sets of HEADER_BIT.
 	u32 folded;
 	u32 odd; // too many blanks around the colon
-	// Where the value of each kind lies; begin after leading blanks, end at the CR.
+	// How often each kind was seen, and where its value lies; begin after leading blanks, end at the CR.
+	u32 count[HEADER_KINDS];
 	u32 begin[HEADER_KINDS];
 	u32 end[HEADER_KINDS];
 
@@ -41,21 +45,32 @@ struct message {
 	u32 to_tag;
 };
 
+#define MAX_LINES 128
+
+// A line of the header, by offsets.
+struct line {
+	u16 begin;
+	u16 next; // where the line behind it begins
+};
+
 struct scratch {
+	struct clock clock;
 	struct message m;
-	u64 secret[2]; // of the service
-	u8 text[TEXT_MAX + TEXT_PAD];
+	struct packet p;
+	struct line lines[MAX_LINES]; // those that may matter
+	u8 text[TEXT_MASK + 1 + TEXT_PAD];
 };
 
 // A field that is written to memory and read from there. The verifier forgets what it knew of the value, and so follows
 // the code behind once, not once for each way that leads there.
 #define REREAD(field) (*(volatile typeof(field) *)&(field))
 
+#define CRLF 0x0a0d // as load2 finds it
 #define EACH_BYTE(x) (0x0101010101010101ull * (x))
 
 inline_always const u8 *text_at(const struct scratch *s, u32 off) {
 	hide(off); // the verifier of Linux 6.1 needs the mask where the compiler may not
-	return s->text + (off & (TEXT_MAX - 1));
+	return s->text + (off & TEXT_MASK);
 }
 
 inline_always u64 load8(const u8 *p) {
@@ -64,6 +79,10 @@ inline_always u64 load8(const u8 *p) {
 
 inline_always u32 load4(const u8 *p) {
 	return *(const u32 *)p;
+}
+
+inline_always u16 load2(const u8 *p) {
+	return *(const u16 *)p;
 }
 
 // The lowest mark is that of the lowest zero byte; there is none when no byte is zero.

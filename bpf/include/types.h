@@ -16,12 +16,18 @@ struct service_key {
 	u16 pad;
 };
 
+#define HASH_SHORT 128 // bytes; Call-IDs below this have a cheaper hash
+#define HASH_LANES 4
+// Two for each word and for each lane but the first, then an offset for each lane.
+#define HASH_KEYS (2 * (HASH_SHORT / 8 + HASH_LANES - 1) + HASH_LANES)
+
 struct service {
 	u32 id;
 	enum service_kind kind;
 	u32 policy;
 	u32 pad;
-	u64 secret[2]; // keys the hash of Call-IDs: little-endian halves, of this service alone
+	u64 secret[2];       // keys the hash of Call-IDs: little-endian halves, of this service alone
+	u64 keys[HASH_KEYS]; // the same for short ones; made of the secret
 };
 
 enum forward {

@@ -43,7 +43,7 @@ func keyAddr(k bpf.SteerServiceKey) netip.AddrPort {
 func (d *Datapath) SetService(addr netip.AddrPort, s Service) error {
 	k0, k1 := s.Secret.Halves()
 	v := bpf.SteerService{
-		Id: uint32(s.ID), Kind: bpf.SteerServiceKind(s.Kind), Policy: uint32(s.Policy), Secret: [2]uint64{k0, k1},
+		Id: uint32(s.ID), Kind: bpf.SteerServiceKind(s.Kind), Policy: uint32(s.Policy), Secret: [2]uint64{k0, k1}, Keys: s.Secret.HashKeys(),
 	}
 	if err := d.objs.Services.Put(serviceKey(addr), v); err != nil {
 		return fmt.Errorf("setting service %s: %w", addr, err)

@@ -8,7 +8,7 @@ import (
 	"math/bits"
 )
 
-// Key is what a pin is found by: SipHash-1-3 with 128 bits of output over the bytes of the Call-ID.
+// Key is what a pin is found by: a keyed hash of 128 bits over the bytes of the Call-ID.
 type Key [16]byte
 
 // String returns the key in hexadecimal.
@@ -23,8 +23,13 @@ type Secret [16]byte
 // dialogs. The addresses of one service share it, and so do all balancers of the cluster.
 func (s Secret) Service(name string) Secret { return Secret(sipHash(s, []byte(name), 2, 4)) }
 
-// Key returns the key of a Call-ID.
-func (s Secret) Key(callID []byte) Key { return sipHash(s, callID, 1, 3) }
+// Key returns the key of a Call-ID: of one below HashShort bytes its short hash, else SipHash-1-3.
+func (s Secret) Key(callID []byte) Key {
+	if len(callID) < HashShort {
+		return s.shortHash(callID)
+	}
+	return sipHash(s, callID, 1, 3)
+}
 
 // Halves returns the secret as the two little-endian words that the kernel program takes.
 func (s Secret) Halves() (k0, k1 uint64) {

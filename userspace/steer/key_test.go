@@ -3,6 +3,7 @@
 package steer
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"math/bits"
 	"testing"
@@ -85,14 +86,52 @@ func plainSipHash(key, data []byte, c, d int) (out Key) {
 	return out
 }
 
-func TestKeyIsSipHash13(t *testing.T) {
+func TestKeyOfLongCallIDsIsSipHash13(t *testing.T) {
 	secret := Secret{7, 1, 2, 3, 4, 5, 6, 0xff, 8, 9, 10, 0x80, 12, 13, 14, 15}
 	var data []byte
 	for n := range 1200 {
-		if got, want := secret.Key(data), plainSipHash(secret[:], data, 1, 3); got != want {
+		if got, want := secret.Key(data), plainSipHash(secret[:], data, 1, 3); n >= HashShort && got != want {
 			t.Fatalf("key of %d bytes is %v, want %v", n, got, want)
 		}
 		data = append(data, byte(n*37+11))
+	}
+}
+
+// plainShortHash is the definition: each lane a sum over the words, its keys two further on than those of the lane
+// before, the result its upper half.
+func plainShortHash(keys [HashKeys]uint64, data []byte) (key Key) {
+	padded := append([]byte{}, data...)
+	for len(padded)%8 != 7 {
+		padded = append(padded, 0)
+	}
+	padded = append(padded, byte(len(data)))
+	words := len(padded) / 8
+	for lane := range 4 {
+		sum := keys[2*words+6+lane]
+		for i := range words {
+			low := uint64(binary.LittleEndian.Uint32(padded[8*i:]))
+			high := uint64(binary.LittleEndian.Uint32(padded[8*i+4:]))
+			sum += (keys[2*(i+lane)] + low) * (keys[2*(i+lane)+1] + high)
+		}
+		binary.LittleEndian.PutUint32(key[4*lane:], uint32(sum>>32))
+	}
+	return key
+}
+
+func TestKeyOfShortCallIDsIsTheLaneHash(t *testing.T) {
+	secret := Secret{7, 1, 2, 3, 4, 5, 6, 0xff, 8, 9, 10, 0x80, 12, 13, 14, 15}
+	seen := map[Key]int{}
+	var data []byte
+	for n := range HashShort {
+		got := secret.Key(data)
+		if want := plainShortHash(secret.HashKeys(), data); got != want {
+			t.Fatalf("key of %d bytes is %v, want %v", n, got, want)
+		}
+		if other, ok := seen[got]; ok {
+			t.Fatalf("%d and %d bytes have one key", n, other)
+		}
+		seen[got] = n
+		data = append(data, 0)
 	}
 }
 

@@ -95,7 +95,7 @@ func loadOurs(way string) (*bpf.SteerObjects, error) {
 	for _, put := range []func() error{
 		func() error {
 			return objs.Services.Put(service, bpf.SteerService{
-				Id: 1, Kind: bpf.SteerServiceKindSERVICE_VIP, Secret: [2]uint64{k0, k1},
+				Id: 1, Kind: bpf.SteerServiceKindSERVICE_VIP, Secret: [2]uint64{k0, k1}, Keys: steertest.Secret.HashKeys(),
 			})
 		},
 		func() error { return objs.Workers.Put(uint32(1), worker) },

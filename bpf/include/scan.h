@@ -8,7 +8,7 @@
 #define LOOK 64 // bytes that a step looks at
 // A step passes LOOK bytes or ends a line. What goes on from one step to the next is in registers; a verifier that
 // meets too many steps forgets the states that it could have met again, so there is a call after some of them.
-#define NEAR_STEPS 24 // without a call
+#define NEAR_STEPS 20 // without a call
 #define STEPS_A_CALL 16
 #define MAX_CALLS ((TEXT_MAX / LOOK + MAX_LINES + 2) / STEPS_A_CALL)
 

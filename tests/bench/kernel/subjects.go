@@ -86,7 +86,7 @@ func loadOurs(way string) (*bpf.SteerObjects, error) {
 	worker := bpf.SteerWorker{Forward: bpf.SteerForwardFORWARD_LOCAL, Port: bigEndian(steertest.VIP.Port())}
 	if way == "l2" {
 		worker = bpf.SteerWorker{
-			Forward: bpf.SteerForwardFORWARD_L2, Ifindex: steertest.IngressIndex, DstMac: steertest.WorkerMAC, SrcMac: steertest.OwnMAC,
+			Forward: bpf.SteerForwardFORWARD_L2, Mtu: 1500, Ifindex: steertest.IngressIndex, DstMac: steertest.WorkerMAC, SrcMac: steertest.OwnMAC,
 		}
 	}
 	service := bpf.SteerServiceKey{Addr: steertest.VIP.Addr().As16(), Port: bigEndian(steertest.VIP.Port())}

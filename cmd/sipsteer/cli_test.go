@@ -70,6 +70,10 @@ func serve(t *testing.T, d *apitest.Daemon) string {
 func TestReadingCommands(t *testing.T) {
 	url := serve(t, apitest.New())
 	tests := map[string][]string{ // command: lines that must be there, blanks folded
+		"aliases":  {"no aliases yet; add one with: sipsteer aliases add 4711@example.com alice@example.com"},
+		"domains":  {"DOMAIN SERVICE FROM", "example.com edge config"},
+		"routes":   {"PREFIX GROUPS STRIP ADD SILENT FOR NEXT ON", "+49 carrier 3 0 4s 408,503"},
+		"gateways": {"GATEWAY GROUP ADDRESS PRIORITY WEIGHT SOURCES", "g1 carrier udp://203.0.113.5:5060 1 1 -"},
 		"status": {
 			"node lb1, sipsteer test, up 1h2m5s",
 			"service edge on udp://192.0.2.10:5060 for example.com",

@@ -40,6 +40,7 @@ $SIPSTEER_API, else at ` + defaultAPI + `.`,
 	root.AddCommand(
 		runCommand(o), workerCommand(o), detachCommand(o),
 		statusCommand(o), workersCommand(o), dialogsCommand(o), registrationsCommand(o), usersCommand(o),
+		aliasesCommand(o), domainsCommand(o), routesCommand(o), gatewaysCommand(o),
 		configCommand(o), explainCommand(o), doctorCommand(o), topCommand(o), versionCommand(o), manCommand(),
 	)
 	return root

@@ -75,7 +75,7 @@ func TestStatusCarriesWhatTheContractNames(t *testing.T) {
 
 func TestEmptyListsAreNeverNull(t *testing.T) {
 	d := &apitest.Daemon{}
-	for _, path := range []string{"/v1/workers", "/v1/dialogs", "/v1/registrations", "/v1/users"} {
+	for _, path := range []string{"/v1/workers", "/v1/dialogs", "/v1/registrations", "/v1/users", "/v1/aliases"} {
 		if w := ask(t, d, "GET", path, ""); strings.TrimSpace(w.Body.String()) != "[]" {
 			t.Errorf("%s: %s", path, w.Body)
 		}
@@ -134,6 +134,18 @@ func TestUserLifeCycle(t *testing.T) {
 		{"POST", "/v1/users", `{"aor":"sip:alice@Example.com","password":"s3cret"}`, 201, `{"aor":"alice@example.com"}`},
 		{"POST", "/v1/users", `{"aor":"alice@example.com","password":"other"}`, 409, "exists already"},
 		{"GET", "/v1/users", "", 200, `[{"aor":"alice@example.com"}]`},
+		{"POST", "/v1/aliases", `{"alias":"sip:4711@Example.com","user":"alice@example.com"}`, 201, `{"alias":"4711@example.com","user":"alice@example.com"}`},
+		{"POST", "/v1/aliases", `{"alias":"4711@example.com","user":"nobody@example.com"}`, 404, "not found"},
+		{"POST", "/v1/aliases", `{"alias":"4711","user":"alice@example.com"}`, 422, "is not an address"},
+		{"GET", "/v1/aliases", "", 200, `[{"alias":"4711@example.com","user":"alice@example.com"}]`},
+		{"DELETE", "/v1/aliases/4711@example.com", "", 204, ""},
+		{"DELETE", "/v1/aliases/4711@example.com", "", 404, "not found"},
+		{"GET", "/v1/routes", "", 200, `[{"prefix":"+49","groups":["carrier"],"strip":3,"add":"0","reply_seconds":4,"failover":[408,503]}]`},
+		{"GET", "/v1/gateways", "", 200, `[{"name":"g1","group":"carrier","address":"udp://203.0.113.5:5060","priority":1,"weight":1,"sources":[]}]`},
+		{"POST", "/v1/domains", `{"domain":"b.example"}`, 201, `{"domain":"b.example","service":"edge","config":false}`},
+		{"GET", "/v1/domains", "", 200, `[{"domain":"example.com","service":"edge","config":true},{"domain":"b.example","service":"edge","config":false}]`},
+		{"DELETE", "/v1/domains/b.example", "", 204, ""},
+		{"DELETE", "/v1/domains/b.example", "", 404, "not found"},
 		{"PUT", "/v1/users/alice@example.com/password", `{"password":"n3w"}`, 200, `{"aor":"alice@example.com"}`},
 		{"PUT", "/v1/users/bob@example.com/password", `{"password":"n3w"}`, 404, "not found"},
 		{"DELETE", "/v1/users/alice%40example.com", "", 204, ""},

@@ -103,6 +103,39 @@ type Registration struct {
 	CallID    string    `json:"call_id"`
 }
 
+// Alias is another address of a user.
+type Alias struct {
+	Alias string `json:"alias"`
+	User  string `json:"user" doc:"Whose bindings and password it stands for"`
+}
+
+// Domain is what a service is responsible for.
+type Domain struct {
+	Domain  string `json:"domain"`
+	Service string `json:"service"`
+	Config  bool   `json:"config" doc:"In the config file, which alone can take it away"`
+}
+
+// Route is one line of the dial plan.
+type Route struct {
+	Prefix       string   `json:"prefix" doc:"The longest one that a number starts with counts"`
+	Groups       []string `json:"groups" doc:"Groups of gateways, in the order in which they are tried"`
+	Strip        int      `json:"strip" doc:"Characters taken off the number's front"`
+	Add          string   `json:"add" doc:"Put before the rest"`
+	ReplySeconds float64  `json:"reply_seconds" doc:"How long a gateway may be silent"`
+	Failover     []int    `json:"failover" doc:"Final codes on which the next gateway is tried"`
+}
+
+// Gateway is a way to numbers that are not ours.
+type Gateway struct {
+	Name     string   `json:"name"`
+	Group    string   `json:"group"`
+	Address  string   `json:"address" doc:"Such as udp://203.0.113.5:5060"`
+	Priority int      `json:"priority" doc:"The lower is tried first"`
+	Weight   int      `json:"weight"`
+	Sources  []string `json:"sources" doc:"Networks whose calls need no password"`
+}
+
 // User is an account. Its password is not kept, and never shown.
 type User struct {
 	AOR string `json:"aor"`

@@ -78,6 +78,36 @@ type Users interface {
 	SetPassword(ctx context.Context, aor, password string) error
 }
 
+// Aliases manages further addresses of users. Alias and user are user@host, as
+// ParseAOR returns it.
+type Aliases interface {
+	Aliases(ctx context.Context) ([]Alias, error)
+	// AddAlias wraps ErrExists for an address that is a user or an alias, ErrNotFound
+	// for a user who is not there, and ErrInvalid for a host that no service is
+	// responsible for.
+	AddAlias(ctx context.Context, alias, user string) error
+	// RemoveAlias wraps ErrNotFound.
+	RemoveAlias(ctx context.Context, alias string) error
+}
+
+// Domains manages what the services are responsible for beyond the config.
+type Domains interface {
+	Domains(ctx context.Context) ([]Domain, error)
+	// AddDomain wraps ErrExists for a domain of any service, ErrNotFound for an
+	// unknown service, and ErrInvalid for what is no domain. An empty service is the
+	// only one there is.
+	AddDomain(ctx context.Context, domain, service string) (Domain, error)
+	// RemoveDomain wraps ErrNotFound, and ErrInvalid for a domain of the config.
+	RemoveDomain(ctx context.Context, domain string) error
+}
+
+// DialPlan shows where calls to numbers go. It is the config's; nothing changes it
+// at run time.
+type DialPlan interface {
+	Routes(ctx context.Context) ([]Route, error)
+	Gateways(ctx context.Context) ([]Gateway, error)
+}
+
 // Sources is everything the API serves. All fields are needed.
 type Sources struct {
 	Status        StatusSource
@@ -85,4 +115,7 @@ type Sources struct {
 	Dialogs       Dialogs
 	Registrations Registrations
 	Users         Users
+	Aliases       Aliases
+	Domains       Domains
+	DialPlan      DialPlan
 }

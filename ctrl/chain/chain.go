@@ -53,6 +53,7 @@ type Config struct {
 	Dialogs   *dialog.Dialogs
 	Pool      *pool.Pool
 	Domains   *route.Domains
+	Accounts  route.Users
 	Router    *route.Router
 	Auth      *auth.Verifier
 	Registrar Registrar

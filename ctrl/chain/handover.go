@@ -3,6 +3,8 @@
 package chain
 
 import (
+	"net/netip"
+
 	"github.com/sipsteer/sipsteer/ctrl/dialog"
 	"github.com/sipsteer/sipsteer/ctrl/route"
 	"github.com/sipsteer/sipsteer/userspace/handover"
@@ -43,7 +45,7 @@ func uriOf(m *sip.Message, id sip.HeaderID) string {
 // others named in header fields, without this service's own Route and the
 // credentials meant for it (RFC 3261 §22.3), and with the cookie and ticket that
 // prove where it comes from. All other bytes stay. The result is a new slice.
-func (h *Handler) rewrite(worker uint32, realm string, ownRoutes int, targets []route.Target) []byte {
+func (h *Handler) rewrite(source netip.Addr, worker uint32, realm string, ownRoutes int, targets []route.Target) []byte {
 	m, e, t := &h.msg, &h.edit, &targets[0]
 	var more []byte
 	for i := range targets[1:] {
@@ -55,7 +57,9 @@ func (h *Handler) rewrite(worker uint32, realm string, ownRoutes int, targets []
 	e.Replace(m.RequestURI, []byte(t.URI))
 	e.PopFirst(m, sip.HRoute, ownRoutes)
 	h.dropMarks()
-	h.dropIdentities()
+	if !h.Router.Trunk(source) {
+		h.dropIdentities()
+	}
 	for i := range m.Headers {
 		if f := &m.Headers[i]; f.ID == sip.HProxyAuthorization && h.Auth.InRealm(f.Value, realm) {
 			e.Delete(f.Line)
@@ -78,7 +82,7 @@ func (h *Handler) dropMarks() {
 }
 
 // dropIdentities removes the identities that only a trusted element may assert;
-// a phone is none (RFC 3325 §5 and §9.1).
+// a phone is none, a gateway is (RFC 3325 §5 and §9.1).
 func (h *Handler) dropIdentities() {
 	for i := range h.msg.Headers {
 		f := &h.msg.Headers[i]

@@ -24,15 +24,21 @@ import (
 )
 
 var (
-	vip   = netip.MustParseAddrPort("192.0.2.10:5060")
-	alice = netip.MustParseAddrPort("198.51.100.7:5062")
-	bob   = netip.MustParseAddrPort("198.51.100.8:5060")
+	vip     = netip.MustParseAddrPort("192.0.2.10:5060")
+	alice   = netip.MustParseAddrPort("198.51.100.7:5062")
+	carrier = netip.MustParseAddrPort("203.0.113.77:5060")
+	bob     = netip.MustParseAddrPort("198.51.100.8:5060")
 )
 
 // users are the accounts of the fixture; the password is the name.
 type users map[string]bool
 
-func (u users) Exists(aor string) bool { return u[aor] }
+func (u users) Resolve(aor string) (string, bool) {
+	if aor == "4711@example.org" {
+		aor = "alice@example.com"
+	}
+	return aor, u[aor]
+}
 
 func (u users) HA1(name, realm string, alg auth.Algorithm) (string, bool) {
 	return auth.HA1(alg, name, realm, name), u[name+"@"+realm]
@@ -63,18 +69,21 @@ func newFixture(t *testing.T, maxPins int) *fixture {
 	f := &fixture{t: t, now: time.Unix(1_800_000_000, 0)}
 	accounts := users{"alice@example.com": true, "bob@example.com": true, "off@example.com": true}
 	table := location.New(prompt{})
-	domains := route.NewDomains([]string{"example.com"}, []netip.AddrPort{vip})
+	domains := route.NewDomains([]string{"example.com", "example.org"}, []netip.AddrPort{vip})
 	workers := pool.New([]pool.Worker{{ID: 1, Name: "w1", Weight: 1}, {ID: 2, Name: "w2", Weight: 1}}, 4099)
 	for _, name := range []string{"w1", "w2"} {
 		if err := workers.SetReachable(name, true); err != nil {
 			t.Fatal(err)
 		}
 	}
+	trunk := route.NewDialPlan([]route.Gateway{{
+		Name: "g", Group: "g", Addr: carrier, Weight: 1, Sources: []netip.Prefix{netip.PrefixFrom(carrier.Addr(), 32)},
+	}}, []route.Prefix{{Prefix: "00", Groups: []string{"g"}}})
 	f.pins = steer.NewTable(maxPins, dialog.Monotonic)
 	f.Handler = New(Config{
 		Service: 1, Secret: steer.Secret{1}, Pins: f.pins,
 		Dialogs: dialog.New(f.pins, dialog.NewCallTable(), dialog.Timeouts{Early: time.Minute, Confirmed: time.Hour, Ended: time.Minute}, dialog.Monotonic),
-		Pool:    workers, Domains: domains, Router: route.New(domains, table, accounts, route.Forking{MaxTargets: 4, Ring: 20 * time.Second}),
+		Pool:    workers, Domains: domains, Accounts: accounts, Router: route.New(domains, table, accounts, route.Forking{MaxTargets: 4, Ring: 20 * time.Second}, trunk),
 		Auth: auth.New([]byte("nonce secret"), nil, 0, accounts),
 		Registrar: registrar.New(table, registrar.Limits{
 			DefaultExpires: time.Hour, MinExpires: time.Minute, MaxExpires: 2 * time.Hour, MaxContacts: 5,
@@ -110,7 +119,7 @@ func (f *fixture) from(source netip.AddrPort, message string) int {
 		return 0
 	}
 	var m sip.Message
-	if err := sip.Parse(f.last(), &m); err != nil || m.Status != 400 && sip.Validate(&m) != nil {
+	if err := sip.Parse(f.last(), &m); err != nil || m.Status != 400 && m.Status != 505 && sip.Validate(&m) != nil {
 		f.t.Fatalf("answered with %q: %v", f.last(), err)
 	}
 	return m.Status

@@ -4,7 +4,9 @@ package chain
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
+	"strings"
 
 	"github.com/sipsteer/sipsteer/ctrl/registrar"
 	"github.com/sipsteer/sipsteer/ctrl/route"
@@ -99,12 +101,20 @@ func (h *Handler) register(d transport.Datagram, tx steer.Key, realm string, loc
 		h.answer(d, 403, "Not a Registrar for This Domain")
 		return
 	}
+	to, _ := sip.ParseAddress(h.msg.Value(sip.HTo))
+	if !to.URI.IsSIP() && !sip.EqualFold(to.URI.Scheme, "tel") {
+		h.answer(d, 400, "To Is No Address of Record")
+		return
+	}
+	aor, own := h.Domains.AOR(&to.URI)
+	if owner, known := h.Accounts.Resolve(aor); own && known && owner != aor {
+		aor = owner // an alias: the bindings are its user's, and the password too
+		realm = realmOfUser(owner)
+	}
 	user, ok := h.authenticate(d, realm, sip.HAuthorization)
 	if !ok {
 		return
 	}
-	to, _ := sip.ParseAddress(h.msg.Value(sip.HTo))
-	aor, own := h.Domains.AOR(&to.URI)
 	switch {
 	case !own:
 		h.conclude(d, tx, &sip.Error{Code: 404, Reason: "Not Found"})
@@ -156,17 +166,12 @@ func (h *Handler) forward(d transport.Datagram, tx steer.Key, u *sip.URI, ownRou
 		h.answer(d, 482, "Loop Detected")
 		return
 	}
-	from, _ := sip.ParseAddress(m.Value(sip.HFrom))
-	realm := h.realmOf(&from.URI, u)
-	user, ok := h.authenticate(d, realm, sip.HProxyAuthorization)
+	realm, ok := h.admitCaller(d, tx, u)
 	if !ok {
 		return
 	}
-	if !h.mayUse(user, &from.URI) {
-		h.conclude(d, tx, &sip.Error{Code: 403, Reason: "From Is Not Your Address"})
-		return
-	}
-	targets, err := h.Router.Route(u, h.Now())
+	key := h.Secret.Key(m.CallID())
+	targets, err := h.Router.Route(u, route.Call{Now: h.Now(), Source: d.Remote.Addr(), Seed: binary.LittleEndian.Uint64(key[:])})
 	if err != nil {
 		h.conclude(d, tx, err)
 		return
@@ -176,6 +181,22 @@ func (h *Handler) forward(d transport.Datagram, tx steer.Key, u *sip.URI, ownRou
 		return
 	}
 	h.handOver(d, tx, realm, ownRoutes, targets)
+}
+
+// admitCaller tells whether the sender may call and in which realm it has proved
+// itself, or answers. A gateway is known by its address and may use any From.
+func (h *Handler) admitCaller(d transport.Datagram, tx steer.Key, u *sip.URI) (realm string, ok bool) {
+	if h.Router.Trunk(d.Remote.Addr()) {
+		return h.Domains.Primary(), true
+	}
+	from, _ := sip.ParseAddress(h.msg.Value(sip.HFrom))
+	realm = h.realmOf(&from.URI, u)
+	user, ok := h.authenticate(d, realm, sip.HProxyAuthorization)
+	if ok && !h.mayUse(user, &from.URI) {
+		h.conclude(d, tx, &sip.Error{Code: 403, Reason: "From Is Not Your Address"})
+		return realm, false
+	}
+	return realm, ok
 }
 
 // conclude answers a request whose sender has proved itself and remembers the
@@ -194,6 +215,11 @@ func (h *Handler) concludeWith(d transport.Datagram, tx steer.Key, err error, li
 // realmOf is the realm in which a caller must prove itself: that of its From
 // where it is ours, else that of the address it calls, else the first domain.
 func (h *Handler) realmOf(from, to *sip.URI) string {
+	if aor, own := h.Domains.AOR(from); own {
+		if owner, known := h.Accounts.Resolve(aor); known {
+			return realmOfUser(owner)
+		}
+	}
 	if realm, own := h.Domains.Realm(from); own {
 		return realm
 	}
@@ -204,13 +230,20 @@ func (h *Handler) realmOf(from, to *sip.URI) string {
 }
 
 // mayUse tells whether an authenticated user may call under that From: its own
-// address of record, or none at all (RFC 3323 §4.1.1.3).
+// address of record or an alias of it, or none at all (RFC 3323 §4.1.1.3).
 func (h *Handler) mayUse(user string, from *sip.URI) bool {
 	if sip.EqualFold(from.Host, "anonymous.invalid") {
 		return true
 	}
 	aor, own := h.Domains.AOR(from)
-	return own && aor == user
+	owner, known := h.Accounts.Resolve(aor)
+	return own && known && owner == user
+}
+
+// realmOfUser is the domain of user@domain.
+func realmOfUser(aor string) string {
+	_, domain, _ := strings.Cut(aor, "@")
+	return domain
 }
 
 // looped tells whether the request has been here with this Request-URI before:
@@ -255,7 +288,7 @@ func (h *Handler) handOver(d transport.Datagram, tx steer.Key, realm string, own
 		h.answer(d, 503, reason, "Retry-After: 10\r\n")
 		return
 	}
-	data := h.rewrite(worker, realm, ownRoutes, targets)
+	data := h.rewrite(d.Remote.Addr(), worker, realm, ownRoutes, targets)
 	if err := h.Deliver(worker, transport.Datagram{Local: d.Local, Remote: d.Remote, Data: data}); err != nil {
 		h.drop(DropHandover)
 		h.answer(d, 503, "Worker Unreachable", "Retry-After: 5\r\n")

@@ -5,6 +5,7 @@ package config
 import (
 	"encoding"
 	"fmt"
+	"net/netip"
 	"reflect"
 	"strings"
 	"time"
@@ -173,6 +174,9 @@ func (r *report) text(key string, n ast.Node) (string, bool) {
 func textError(v reflect.Value, s string, err error) error {
 	if v.Type().PkgPath() != "net/netip" {
 		return err
+	}
+	if v.Type() == reflect.TypeFor[netip.Prefix]() {
+		return fmt.Errorf("%q is not a network such as 203.0.113.0/24 or 203.0.113.5/32", s)
 	}
 	return fmt.Errorf("%q is not a literal IP address without a port, such as 192.0.2.21", s)
 }

@@ -72,9 +72,9 @@ func validInterface(s string) bool {
 	return s != "" && len(s) <= 15 && s != "." && s != ".." && printable(s) && !strings.ContainsAny(s, "/: ")
 }
 
-// canonicalDomain lowers a domain name and brackets an IPv6 literal, which is
-// how both stand in a SIP URI.
-func canonicalDomain(s string) (string, bool) {
+// CanonicalDomain lowers a domain name and brackets an IPv6 literal, which is
+// how both stand in a SIP URI; ok is false for anything else.
+func CanonicalDomain(s string) (domain string, ok bool) {
 	bare := s
 	if strings.HasPrefix(s, "[") && strings.HasSuffix(s, "]") {
 		bare = s[1 : len(s)-1]

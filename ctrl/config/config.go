@@ -25,6 +25,8 @@ type Config struct {
 	Auth      Auth           `yaml:"auth"`
 	Dialogs   DialogTimeouts `yaml:"dialogs"`
 	Forking   Forking        `yaml:"forking"`
+	Gateways  []Gateway      `yaml:"gateways,omitempty"`
+	Routes    []Route        `yaml:"routes,omitempty"`
 	// Store is where users and bindings live: sqlite:///ABSOLUTE/PATH.
 	Store string `yaml:"store"`
 	// Location says where bindings are looked up: memory, journaled to Store.

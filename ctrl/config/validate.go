@@ -23,6 +23,7 @@ func (r *report) checkConfig(c *Config) {
 	r.checkAuth(&c.Auth)
 	r.checkDialogs(&c.Dialogs)
 	r.checkForking(&c.Forking)
+	r.checkGateways(c)
 	r.checkStore(c)
 	r.checkLog(&c.Log)
 	if _, _, err := SplitListen(c.API.Listen); err != nil {
@@ -113,7 +114,7 @@ func (r *report) checkDomains(key string, domains []string) {
 	}
 	for i, d := range domains {
 		at := fmt.Sprintf("%s[%d]", key, i)
-		canonical, ok := canonicalDomain(d)
+		canonical, ok := CanonicalDomain(d)
 		if !ok {
 			r.fail(at, "%q is neither a domain name nor a literal IP address", d)
 			continue

@@ -6,13 +6,14 @@ import (
 	"bytes"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 
 	"github.com/sipsteer/sipsteer/userspace/sip"
 )
 
 // Domains tells what a service answers for: its own domains and its addresses.
 type Domains struct {
-	own     map[string]bool
+	own     atomic.Pointer[map[string]bool] // replaced whole, never changed
 	primary string
 	listen  map[netip.AddrPort]bool
 }
@@ -20,18 +21,25 @@ type Domains struct {
 // NewDomains takes the service's domains, the first of which is the one that its
 // addresses stand for (sip:alice@VIP is alice at the first domain).
 func NewDomains(domains []string, listen []netip.AddrPort) *Domains {
-	d := &Domains{own: map[string]bool{}, listen: map[netip.AddrPort]bool{}}
-	for i, name := range domains {
-		name = canonicalHost([]byte(name))
-		d.own[name] = true
-		if i == 0 {
-			d.primary = name
-		}
+	d := &Domains{listen: map[netip.AddrPort]bool{}}
+	d.Set(domains)
+	if len(domains) > 0 {
+		d.primary = canonicalHost([]byte(domains[0]))
 	}
 	for _, a := range listen {
 		d.listen[a] = true
 	}
 	return d
+}
+
+// Set replaces the own domains while requests are being routed. The first one, for
+// which the addresses stand, stays what it was.
+func (d *Domains) Set(domains []string) {
+	own := map[string]bool{}
+	for _, name := range domains {
+		own[canonicalHost([]byte(name))] = true
+	}
+	d.own.Store(&own)
 }
 
 // Realm is the own domain that a URI belongs to, which is also the realm of its
@@ -41,7 +49,7 @@ func (d *Domains) Realm(u *sip.URI) (realm string, ok bool) {
 		return d.primary, sip.EqualFold(u.Scheme, "tel")
 	}
 	host := canonicalHost(u.Host)
-	if d.own[host] && (u.Port == 0 || d.hasPort(u.Port)) {
+	if (*d.own.Load())[host] && (u.Port == 0 || d.hasPort(u.Port)) {
 		return host, true
 	}
 	if a, isAddr := u.Addr(); isAddr && d.listen[netip.AddrPortFrom(a, u.PortOr(5060))] {

@@ -20,9 +20,10 @@ type Locations interface {
 	Lookup(aor string, now time.Time) []location.Binding
 }
 
-// Users tells whether a user exists, registered or not.
+// Users tells which user an address of record belongs to: itself, or the one it is
+// an alias of.
 type Users interface {
-	Exists(aor string) bool
+	Resolve(aor string) (user string, ok bool)
 }
 
 // Target is one place to send a request to.
@@ -44,12 +45,24 @@ type Router struct {
 	locations Locations
 	users     Users
 	forking   Forking
+	plan      *DialPlan // nil: no numbers but the users' own
 }
 
-// New makes a router over the service's domains.
-func New(d *Domains, l Locations, u Users, f Forking) *Router {
-	return &Router{domains: d, locations: l, users: u, forking: f}
+// Call is what routing looks at beside the Request-URI.
+type Call struct {
+	Now    time.Time
+	Source netip.Addr // where the request came from
+	Seed   uint64     // the same for the same call, so that it is routed the same
 }
+
+// New makes a router over the service's domains; p may be nil.
+func New(d *Domains, l Locations, u Users, f Forking, p *DialPlan) *Router {
+	return &Router{domains: d, locations: l, users: u, forking: f, plan: p}
+}
+
+// Trunk tells whether calls from an address are a gateway's, which needs no
+// password.
+func (r *Router) Trunk(a netip.Addr) bool { return r.plan != nil && r.plan.Trunk(a) }
 
 // Faults that a Request-URI can have.
 var (
@@ -62,9 +75,9 @@ var (
 )
 
 // Route gives the targets of a Request-URI, best first, or the *sip.Error that
-// answers the request: 403 foreign, 404 no such user, 416 scheme, 480 not
+// answers the request: 403 foreign, 404 no such user or number, 416 scheme, 480 not
 // registered or not reachable, 482 a contact that is this service itself.
-func (r *Router) Route(u *sip.URI, now time.Time) ([]Target, error) {
+func (r *Router) Route(u *sip.URI, c Call) ([]Target, error) {
 	// sips asks for TLS on every hop (RFC 3261 §26.2.2), which there is not.
 	if !sip.EqualFold(u.Scheme, "sip") && !sip.EqualFold(u.Scheme, "tel") {
 		return nil, errScheme
@@ -73,10 +86,14 @@ func (r *Router) Route(u *sip.URI, now time.Time) ([]Target, error) {
 		return nil, errForeign
 	}
 	aor, ok := r.domains.AOR(u)
-	if !ok || !r.users.Exists(aor) {
+	if !ok {
 		return nil, errNoUser
 	}
-	bindings := r.locations.Lookup(aor, now)
+	user, known := r.users.Resolve(aor)
+	if !known {
+		return r.number(u, c)
+	}
+	bindings := r.locations.Lookup(user, c.Now)
 	if len(bindings) == 0 {
 		return nil, errOffline
 	}
@@ -94,6 +111,18 @@ func (r *Router) Route(u *sip.URI, now time.Time) ([]Target, error) {
 		return nil, fault
 	}
 	return r.group(targets), nil
+}
+
+// number looks what is no user of ours up in the dial plan. A call is not sent
+// back to the gateway that it came from.
+func (r *Router) number(u *sip.URI, c Call) ([]Target, error) {
+	number, ok := numberOf(u)
+	if !ok || r.plan == nil {
+		return nil, errNoUser
+	}
+	return r.plan.targets(number, c.Seed, func(g *Gateway) bool {
+		return r.domains.Listens(g.Addr.Addr()) && !r.domains.Self(g.Addr) && !g.from(c.Source)
+	})
 }
 
 // group cuts the targets to their limit and marks where those of a lower q begin:

@@ -16,7 +16,14 @@ import (
 type directory map[string][]location.Binding
 
 func (d directory) Lookup(aor string, _ time.Time) []location.Binding { return d[aor] }
-func (d directory) Exists(aor string) bool                            { _, ok := d[aor]; return ok }
+
+func (d directory) Resolve(aor string) (string, bool) {
+	if aor == "4711@example.org" {
+		aor = "alice@example.com"
+	}
+	_, ok := d[aor]
+	return aor, ok
+}
 
 func contact(uri string) []location.Binding { return []location.Binding{{Contact: uri}} }
 
@@ -50,7 +57,7 @@ func router() *Router {
 		"alice@example.org":     contact("sip:alice@203.0.113.7"),
 		"six@example.com":       contact("sip:six@[2001:db8::7]"),
 	}
-	return New(NewDomains([]string{"Example.COM", "example.org"}, listen), users, users, Forking{MaxTargets: 3, Ring: 20 * time.Second})
+	return New(NewDomains([]string{"Example.COM", "example.org"}, listen), users, users, Forking{MaxTargets: 3, Ring: 20 * time.Second}, nil)
 }
 
 func TestRoute(t *testing.T) {
@@ -75,6 +82,7 @@ func TestRoute(t *testing.T) {
 		{"sip:alias@example.com", "sip:alias@198.51.100.7;x", 0},
 		{"sip:q?;=x@example.com", "sip:q?;=x@198.51.100.7;y", 0},
 		{"sip:six@example.com", "sip:six@[2001:db8::7]", 0},
+		{"sip:4711@example.org", "sip:alice@198.51.100.7:5062", 0},
 		{"sip:off@example.com", "", 480},
 		{"sip:tcp@example.com", "", 480},
 		{"sip:name@example.com", "", 480},
@@ -92,7 +100,7 @@ func TestRoute(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			targets, err := router().Route(&u, time.Now())
+			targets, err := router().Route(&u, Call{Now: time.Now()})
 			var fault *sip.Error
 			if errors.As(err, &fault); fault != nil && fault.Code != c.code || err == nil && c.code != 0 {
 				t.Fatalf("got %v, %v; want code %d", targets, err, c.code)
@@ -106,12 +114,12 @@ func TestRoute(t *testing.T) {
 
 func TestRouteKeepsPathAndOrder(t *testing.T) {
 	u, _ := sip.ParseURI([]byte("sip:path@example.com"))
-	targets, err := router().Route(&u, time.Now())
+	targets, err := router().Route(&u, Call{Now: time.Now()})
 	if err != nil || !slices.Equal(targets[0].Route, []string{"<sip:edge.example.net;lr>"}) {
 		t.Fatalf("path: %v, %v", targets, err)
 	}
 	u, _ = sip.ParseURI([]byte("sip:both@example.com"))
-	targets, err = router().Route(&u, time.Now())
+	targets, err = router().Route(&u, Call{Now: time.Now()})
 	if err != nil || len(targets) != 2 || targets[1].URI != "sip:both@198.51.100.2" {
 		t.Fatalf("both: %v, %v", targets, err)
 	}
@@ -119,9 +127,21 @@ func TestRouteKeepsPathAndOrder(t *testing.T) {
 
 func TestServiceOfOneFamilyRefusesTheOther(t *testing.T) {
 	users := directory{"six@example.com": contact("sip:six@[2001:db8::7]")}
-	r := New(NewDomains([]string{"example.com"}, listen[:1]), users, users, Forking{MaxTargets: 3})
+	r := New(NewDomains([]string{"example.com"}, listen[:1]), users, users, Forking{MaxTargets: 3}, nil)
 	u, _ := sip.ParseURI([]byte("sip:six@example.com"))
-	if _, err := r.Route(&u, time.Now()); err != errUnreachable {
+	if _, err := r.Route(&u, Call{Now: time.Now()}); err != errUnreachable {
 		t.Fatalf("IPv6 contact behind an IPv4 service: %v", err)
+	}
+}
+
+func TestDomainsChangeAtRunTime(t *testing.T) {
+	d := NewDomains([]string{"example.com"}, listen)
+	u, _ := sip.ParseURI([]byte("sip:alice@b.example"))
+	if _, own := d.Realm(&u); own {
+		t.Fatal("a foreign domain is own")
+	}
+	d.Set([]string{"B.example", "example.com"})
+	if realm, own := d.Realm(&u); realm != "b.example" || !own || d.Primary() != "example.com" {
+		t.Fatalf("realm %q, %v, primary %q", realm, own, d.Primary())
 	}
 }

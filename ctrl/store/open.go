@@ -50,7 +50,7 @@ func open(path string) (_ *Store, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{lock: lock}
+	s := &Store{lock: lock, aliases: pairs{what: "alias", table: "aliases"}, domains: pairs{what: "domain", table: "domains"}}
 	defer func() {
 		if err != nil {
 			s.release()
@@ -74,7 +74,7 @@ func open(path string) (_ *Store, err error) {
 	if err = s.prepare(); err != nil {
 		return nil, explain(err)
 	}
-	if err = s.loadUsers(); err != nil {
+	if err = errors.Join(s.loadUsers(), s.loadPairs()); err != nil {
 		return nil, explain(err)
 	}
 	s.journal.start(s)

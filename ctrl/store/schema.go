@@ -52,6 +52,14 @@ var migrations = [...]string{
 		drained INTEGER NOT NULL,
 		weight  INTEGER NOT NULL -- 0: as in the config
 	) STRICT, WITHOUT ROWID;`,
+	`CREATE TABLE aliases (
+		name  TEXT PRIMARY KEY, -- an address of record
+		value TEXT NOT NULL     -- the user's own
+	) STRICT, WITHOUT ROWID;
+	CREATE TABLE domains (
+		name  TEXT PRIMARY KEY,
+		value TEXT NOT NULL -- the service's name
+	) STRICT, WITHOUT ROWID;`,
 }
 
 // migrate brings the schema to the latest version, all steps or none.

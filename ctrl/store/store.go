@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package store keeps what must outlive the process, in one SQLite file: users,
-// bindings, secrets and worker numbers.
+// aliases, domains, bindings, secrets and worker numbers.
 //
 // One goroutine writes. It gathers what is waiting, commits it in one
 // transaction, waits for the disk once, and then tells each caller; so the price
@@ -35,8 +35,10 @@ type Store struct {
 
 	journal journal
 
-	mu    sync.RWMutex
-	users map[string]User
+	mu      sync.RWMutex
+	users   map[string]User
+	aliases pairs
+	domains pairs
 }
 
 // Close writes what is waiting, closes the file and lets another daemon have it.

@@ -55,10 +55,13 @@ func (d *Digests) by(alg auth.Algorithm) string {
 }
 
 // AddUser adds an account and returns when it is on disk. The error wraps
-// ErrExists when the AOR is taken.
+// ErrExists when the AOR is taken, by a user or an alias.
 func (s *Store) AddUser(ctx context.Context, u User) error {
 	added := false
 	err := s.do(ctx, func() (err error) {
+		if _, taken := s.pair(&s.aliases, u.AOR); taken {
+			return nil
+		}
 		added, err = touched(s.stmt.addUser.ExecContext(context.Background(), userRow(&u, u.Created.UnixMilli())...))
 		return err
 	}, func() {
@@ -92,7 +95,7 @@ func (s *Store) SetUser(ctx context.Context, u User) error {
 	return wrap(err, "changing user "+u.AOR)
 }
 
-// DeleteUser removes an account and the bindings it has on disk; the bindings in
+// DeleteUser removes an account, its aliases and the bindings it has on disk; the bindings in
 // memory are the caller's to remove, afterwards. The error wraps ErrNotFound.
 func (s *Store) DeleteUser(ctx context.Context, aor string) error {
 	found := false
@@ -100,12 +103,16 @@ func (s *Store) DeleteUser(ctx context.Context, aor string) error {
 		if found, err = touched(s.stmt.dropUser.ExecContext(context.Background(), aor)); err != nil {
 			return err
 		}
-		_, err = s.stmt.dropUserBindings.ExecContext(context.Background(), aor)
+		if _, err = s.stmt.dropUserBindings.ExecContext(context.Background(), aor); err != nil {
+			return err
+		}
+		_, err = s.conn.ExecContext(context.Background(), "DELETE FROM aliases WHERE value = ?", aor)
 		return err
 	}, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		delete(s.users, aor)
+		maps.DeleteFunc(s.aliases.values, func(_, user string) bool { return user == aor })
 	})
 	if err == nil && !found {
 		err = ErrNotFound
@@ -126,12 +133,6 @@ func (s *Store) User(aor string) (User, bool) {
 	defer s.mu.RUnlock()
 	u, ok := s.users[aor]
 	return u, ok
-}
-
-// Exists tells whether there is an account. It never waits for the disk.
-func (s *Store) Exists(aor string) bool {
-	_, ok := s.User(aor)
-	return ok
 }
 
 // HA1 makes the store an auth.Credentials: username is the user part or the whole

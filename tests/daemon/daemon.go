@@ -27,6 +27,7 @@ type Settings struct {
 	BPFFS      string // folder of the pinned maps
 	Secret     string // path of the cluster secret; empty: the daemon makes one
 	Policy     string // proxy when empty
+	Extra      string // more of the config
 	Ring       string // forking.ring
 }
 
@@ -56,6 +57,9 @@ forking: {ring: {{.Ring}}}
 {{- end}}
 {{- if .Secret}}
 secret_file: {{.Secret}}
+{{- end}}
+{{- if .Extra}}
+{{.Extra}}
 {{- end}}
 store: sqlite://{{.State}}/sipsteer.db
 location: memory

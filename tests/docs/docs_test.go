@@ -33,18 +33,21 @@ func keys(t reflect.Type, prefix string) []string {
 		f := t.Field(i)
 		name, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
 		switch {
-		case reflect.PointerTo(f.Type).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()):
-			out = append(out, prefix+name)
-		case f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() == reflect.Struct && f.Type.Elem() != reflect.TypeFor[config.Listen]():
+		case f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() == reflect.Struct && !isText(f.Type.Elem()):
 			out = append(out, prefix+name)
 			out = append(out, keys(f.Type.Elem(), prefix+name+"[].")...)
-		case f.Type.Kind() == reflect.Struct && f.Type.PkgPath() == reflect.TypeFor[config.Config]().PkgPath():
+		case f.Type.Kind() == reflect.Struct && !isText(f.Type) && f.Type.PkgPath() == reflect.TypeFor[config.Config]().PkgPath():
 			out = append(out, keys(f.Type, prefix+name+".")...)
 		default:
 			out = append(out, prefix+name)
 		}
 	}
 	return out
+}
+
+// isText tells a struct that stands as one text in the file.
+func isText(t reflect.Type) bool {
+	return reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
 }
 
 func TestEveryConfigKeyIsDocumentedAndNoOther(t *testing.T) {

@@ -65,6 +65,14 @@ func TestCallPassesThroughAndOnlyTheProxysFieldsChange(t *testing.T) {
 	n.empty()
 }
 
+func TestTryingCopiesTheTimestamp(t *testing.T) {
+	n := newNetwork(t)
+	n.in(alice, initial(request{extra: "Timestamp: 54.21\r\n"}))
+	if out := n.take("100>alice", "INVITE>bob"); out[0].header("Timestamp") != "54.21" {
+		t.Fatalf("100 Trying:\n%s", out[0].text)
+	}
+}
+
 func TestCalleeMayHangUp(t *testing.T) {
 	n := newNetwork(t)
 	invite, _ := n.call()

@@ -189,13 +189,27 @@ func (c *Core) answer(s *serverTx, code int, reason string) {
 		a, _ := sip.ParseAddress(m.Value(sip.HFrom))
 		tag = c.cfg.Signer.ToTag(m.CallID(), a.Tag())
 	}
-	c.buf = sip.AppendResponse(c.buf, m, s.source, code, reason, tag)
+	c.buf = sip.AppendResponse(c.buf, m, s.source, code, reason, tag, timestamp(m, code)...)
 	act := s.machine.Respond(c.now, code)
 	if act.Has(txn.Send) {
 		c.countAnswer(code)
 		c.sendResponse(s, code, c.written(from))
 	}
 	c.settleServer(s, act)
+}
+
+// timestamp is what a 100 copies so that the client can tell its round trip
+// (RFC 3261 §8.2.6.1): it leaves at once, so there is no delay to add.
+func timestamp(m *sip.Message, code int) []string {
+	if code != 100 {
+		return nil
+	}
+	for i := range m.Headers {
+		if h := &m.Headers[i]; h.ID == sip.HOther && sip.EqualFold(h.Name, "Timestamp") {
+			return []string{string(h.Line)}
+		}
+	}
+	return nil
 }
 
 func (c *Core) sendResponse(s *serverTx, code int, data []byte) {

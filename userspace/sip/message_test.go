@@ -120,6 +120,7 @@ func TestValidate(t *testing.T) {
 		"bad From":         {"<sip:a@h>", "<sip:a@h", "Malformed From"},
 		"CSeq of BYE":      {"7 INVITE", "7 BYE", "CSeq method does not match the request"},
 		"CSeq x":           {"7 INVITE", "x INVITE", "Malformed CSeq"},
+		"version of a Via": {"SIP/2.0/UDP 192.0.2.2", "SIP/3.0/UDP 192.0.2.2", "Malformed Via protocol"},
 		"second Via":       {"SIP/2.0/UDP 192.0.2.2", "SIP/2.0", "Malformed Via protocol"},
 		"two Max-Forwards": {"CSeq:", "Max-Forwards: 1\r\nCSeq:", "Repeated Max-Forwards"},
 	} {

@@ -42,8 +42,12 @@ func Validate(m *Message) error {
 func validateVias(m *Message) error {
 	n := 0
 	for elem := range m.Values(HVia) {
-		if _, err := ParseVia(elem); err != nil {
+		via, err := ParseVia(elem)
+		if err != nil {
 			return err
+		}
+		if string(via.Version) != "2.0" {
+			return bad("Malformed Via protocol")
 		}
 		n++
 	}

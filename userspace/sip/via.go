@@ -13,28 +13,30 @@ const MagicCookie = "z9hG4bK"
 // Via is one element of a Via header field (RFC 3261 §20.42).
 type Via struct {
 	Raw       []byte // the element as written
+	Version   []byte // "2.0"; Validate refuses others
 	Transport []byte // "UDP", "TCP", …, as written
 	Host      []byte // sent-by host, IPv6 in brackets
 	Port      uint16 // sent-by port; 0 when not given
 	Params    Params
 }
 
-// ParseVia takes one Via element apart; the error is a 400.
+// ParseVia takes one Via element apart; the error is a 400. It takes any version of
+// the protocol, so that a request of another one can be answered (505).
 func ParseVia(b []byte) (Via, error) {
 	v := Via{Raw: b}
 	rest := b
-	for i, want := range [...]string{"SIP", "2.0", ""} {
+	var part [3][]byte
+	for i := range part {
 		end := 0
 		for end < len(rest) && isToken(rest[end]) {
 			end++
 		}
-		part := rest[:end]
+		part[i] = rest[:end]
 		rest = bytes.TrimLeft(rest[end:], " \t\r\n")
-		if want != "" && !EqualFold(part, want) || end == 0 {
+		if end == 0 || i == 0 && !EqualFold(part[0], "SIP") {
 			return v, bad("Malformed Via protocol")
 		}
 		if i == 2 {
-			v.Transport = part
 			break
 		}
 		if len(rest) == 0 || rest[0] != '/' {
@@ -42,6 +44,7 @@ func ParseVia(b []byte) (Via, error) {
 		}
 		rest = bytes.TrimLeft(rest[1:], " \t\r\n")
 	}
+	v.Version, v.Transport = part[1], part[2]
 	if i := indexOutside(rest, ';'); i >= 0 {
 		rest, v.Params = rest[:i], Params(rest[i:])
 	}

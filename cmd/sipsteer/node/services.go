@@ -17,10 +17,11 @@ import (
 
 // service is one VIP with its workers and its chain.
 type service struct {
-	id     uint16
-	config config.Service
-	pool   *pool.Pool
-	chain  *chain.Chain
+	id      uint16
+	config  config.Service
+	pool    *pool.Pool
+	domains *route.Domains
+	chain   *chain.Chain
 }
 
 func (n *Node) forking() route.Forking {
@@ -29,16 +30,19 @@ func (n *Node) forking() route.Forking {
 
 // openServices wires a chain for each service.
 func (n *Node) openServices(context.Context) error {
+	plan := n.dialPlan()
 	for _, s := range n.services {
 		var listen []netip.AddrPort
 		for _, l := range s.config.Listen {
 			listen = append(listen, l.Addr)
 		}
 		domains := route.NewDomains(s.config.Domains, listen)
+		domains.Set(n.domainsOf(s))
+		s.domains = domains
 		s.chain = chain.New(chain.Config{
 			Service: s.id, Secret: n.keys.pins.Service(s.config.Name),
 			Pins: n.table.pins(), Dialogs: n.dialogs, Pool: s.pool,
-			Domains: domains, Router: route.New(domains, n.locations, n.store, n.forking()),
+			Domains: domains, Accounts: n.store, Router: route.New(domains, n.locations, n.store, n.forking(), plan),
 			Auth: n.auth, Registrar: n.registrar,
 			Redirect: s.config.Policy == config.PolicyRedirect,
 			Signer:   n.signer, Deliver: n.deliver, Send: n.sockets.send,

@@ -5,7 +5,6 @@ package node
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"slices"
 	"strings"
@@ -16,7 +15,6 @@ import (
 	"github.com/sipsteer/sipsteer/ctrl/dialog"
 	"github.com/sipsteer/sipsteer/ctrl/location"
 	"github.com/sipsteer/sipsteer/ctrl/pool"
-	"github.com/sipsteer/sipsteer/ctrl/route"
 	"github.com/sipsteer/sipsteer/ctrl/store"
 )
 
@@ -31,7 +29,7 @@ func (n *Node) openAPI(ctx context.Context) error {
 		return err
 	}
 	host, _, _ := net.SplitHostPort(address)
-	h := api.New(api.Sources{Status: n, Workers: n, Dialogs: n, Registrations: n, Users: n}, n.opts.Version, host)
+	h := api.New(api.Sources{Status: n, Workers: n, Dialogs: n, Registrations: n, Users: n, Aliases: n, Domains: n, DialPlan: n}, n.opts.Version, host)
 	n.goRun(func() error { return api.Serve(ctx, ln, h) })
 	return nil
 }
@@ -168,13 +166,8 @@ func (n *Node) RemoveUser(ctx context.Context, aor string) error {
 }
 
 func (n *Node) newUser(aor, password string) (store.User, error) {
-	_, host, _ := strings.Cut(aor, "@")
-	var domains []string
-	for _, s := range n.cfg.Services {
-		domains = append(domains, s.Domains...)
-	}
-	if !slices.ContainsFunc(domains, func(d string) bool { return route.SameHost(d, host) }) {
-		return store.User{}, api.Refuse(api.ErrInvalid, fmt.Errorf("no service has the domain %s; there are: %s", host, strings.Join(domains, ", ")))
+	if err := n.checkDomain(aor); err != nil {
+		return store.User{}, err
 	}
 	u, err := store.NewUser(aor, password, time.Now())
 	if err != nil {

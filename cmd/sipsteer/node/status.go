@@ -48,7 +48,7 @@ func (n *Node) Status(context.Context) (api.Status, error) {
 		},
 	}
 	for _, svc := range n.services {
-		one := api.ServiceStatus{Name: svc.config.Name, Policy: svc.config.Policy, Domains: svc.config.Domains}
+		one := api.ServiceStatus{Name: svc.config.Name, Policy: svc.config.Policy, Domains: n.domainsOf(svc)}
 		for _, l := range svc.config.Listen {
 			one.Listen = append(one.Listen, l.String())
 		}

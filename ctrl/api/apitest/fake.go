@@ -25,6 +25,8 @@ type Daemon struct {
 
 	mu        sync.Mutex
 	Passwords map[string]string // by AOR; read it through Password while serving
+	aliases   []api.Alias
+	domains   []api.Domain
 }
 
 // New returns a daemon with two workers, one dialog in each state, one binding
@@ -65,7 +67,7 @@ func New() *Daemon {
 
 // Sources serves d through every interface.
 func (d *Daemon) Sources() api.Sources {
-	return api.Sources{Status: d, Workers: d, Dialogs: d, Registrations: d, Users: d}
+	return api.Sources{Status: d, Workers: d, Dialogs: d, Registrations: d, Users: d, Aliases: d, Domains: d, DialPlan: d}
 }
 
 // Status returns Report.

@@ -26,6 +26,7 @@ const (
 	refusedOverload  // transaction table full
 	refusedLoop      // came round again unchanged
 	refusedHops      // Max-Forwards used up
+	refusedBreadth   // Max-Breadth used up: a fork of forks
 	refusedExtension // Proxy-Require
 	refusedTransport // next hop wants a transport or name that we do not have
 	refusedMalformed // answered 400, 416 or 505
@@ -53,7 +54,7 @@ var outcomeNames = [outcomes]struct {
 	answered4xx: {'a', "4xx"}, answered5xx: {'a', "5xx"}, answered6xx: {'a', "6xx"},
 	refusedTicket: {'r', "no_ticket"}, refusedDialog: {'r', "no_dialog"}, refusedTarget: {'r', "foreign_target"},
 	refusedCancel: {'r', "no_transaction"}, refusedOverload: {'r', "overload"}, refusedLoop: {'r', "loop"},
-	refusedHops: {'r', "max_forwards"}, refusedExtension: {'r', "proxy_require"},
+	refusedHops: {'r', "max_forwards"}, refusedBreadth: {'r', "max_breadth"}, refusedExtension: {'r', "proxy_require"},
 	refusedTransport: {'r', "transport"}, refusedMalformed: {'r', "malformed"},
 	droppedNotSIP: {'d', "not_sip"}, droppedMalformed: {'d', "malformed"}, droppedForeign: {'d', "foreign_via"},
 	droppedStray: {'d', "stray_response"}, droppedACK: {'d', "stray_ack"}, droppedNoVia: {'d', "no_via"},

@@ -17,6 +17,7 @@ import (
 type fork struct {
 	pending    []handover.Target // not tried yet, the next group first
 	ring       txn.Instant       // until when the current group may ring
+	breadth    int               // branches that the request may have at a time
 	code       int               // best final code of the current group
 	challenges []byte            // header lines of the 401 and 407 that are not the best
 }
@@ -33,8 +34,12 @@ func (c *Core) fork(p *packet) refusal {
 	if n, has, err := p.m.MaxForwards(); err != nil || has && n == 0 {
 		return c.lessHops(p)
 	}
+	most, ref := breadth(p.m)
+	if ref.code != 0 {
+		return ref
+	}
 	s := c.newServer(p)
-	s.fork = &fork{pending: all}
+	s.fork = &fork{pending: all, breadth: most}
 	if s.invite {
 		c.answer(s, 100, "Trying")
 	}
@@ -63,10 +68,11 @@ func (c *Core) nextGroup(s *serverTx) bool {
 	return false
 }
 
-// takeGroup takes the next group off the targets.
+// takeGroup takes the next group off the targets, or as much of it as may be tried
+// at once; the rest has its turn afterwards (RFC 5393 §5.3.3).
 func (f *fork) takeGroup() []handover.Target {
 	n := 1
-	for n < len(f.pending) && !f.pending[n].Next {
+	for n < len(f.pending) && !f.pending[n].Next && n < f.breadth {
 		n++
 	}
 	group := f.pending[:n]
@@ -89,7 +95,7 @@ func (c *Core) tryGroup(s *serverTx, group []handover.Target) (sent bool) {
 		}
 	}
 	for i := range group {
-		ct, ref := c.tryTarget(s, &group[i])
+		ct, ref := c.tryTarget(s, &group[i], f.breadth/len(group))
 		switch {
 		case ref.outcome == refusedLoop:
 			c.count.add(ref.outcome)
@@ -108,9 +114,9 @@ func (c *Core) tryGroup(s *serverTx, group []handover.Target) (sent bool) {
 
 // tryTarget sends the request to one target in a branch of its own: made into what
 // it would be with this target alone, it goes the way of any other.
-func (c *Core) tryTarget(s *serverTx, t *handover.Target) (*clientTx, refusal) {
+func (c *Core) tryTarget(s *serverTx, t *handover.Target, share int) (*clientTx, refusal) {
 	m := &c.branched
-	c.alone = c.toTarget(c.alone[:0], s, t)
+	c.alone = c.toTarget(c.alone[:0], s, t, share)
 	if sip.Parse(c.alone, m) != nil {
 		return nil, refusal{refusedMalformed, 400, "Malformed Target", ""}
 	}
@@ -140,7 +146,7 @@ func (c *Core) tryTarget(s *serverTx, t *handover.Target) (*clientTx, refusal) {
 
 // toTarget writes the request behind dst as it would have been handed over for
 // one target alone.
-func (c *Core) toTarget(dst []byte, s *serverTx, t *handover.Target) []byte {
+func (c *Core) toTarget(dst []byte, s *serverTx, t *handover.Target, share int) []byte {
 	m := &c.kept
 	if sip.Parse(s.request, m) != nil {
 		return dst // it could be read when it came
@@ -152,6 +158,7 @@ func (c *Core) toTarget(dst []byte, s *serverTx, t *handover.Target) []byte {
 	}
 	c.ed.DeleteAll(m, sip.HRoute)
 	c.ed.DeleteAll(m, sip.HTarget)
+	c.setBreadth(m, share)
 	return c.ed.AppendTo(dst)
 }
 

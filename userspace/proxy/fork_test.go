@@ -275,6 +275,32 @@ func TestTwoTargetsThatAreOneAreTriedOnce(t *testing.T) {
 	n.empty()
 }
 
+func TestMaxBreadthIsSharedAndBounds(t *testing.T) {
+	for _, c := range []struct {
+		extra, sent, share string
+		more               string // sent when bob has refused
+	}{
+		{"", "INVITE>bob INVITE>carol INVITE>dave", "20", ""},
+		{"max-breadth: 7\r\n", "INVITE>bob INVITE>carol INVITE>dave", "2", ""},
+		{"Max-Breadth: 1\r\n", "INVITE>bob", "1", "INVITE>carol"},
+	} {
+		n := newNetwork(t)
+		n.in(alice, initial(request{extra: c.extra, targets: []handover.Target{at(carol), at(dave)}}))
+		invite := n.take(strings.Fields("100>alice " + c.sent)...)[1]
+		if got := invite.header("Max-Breadth"); got != c.share {
+			t.Errorf("%q: Max-Breadth %s, want %s", c.extra, got, c.share)
+		}
+		n.in(bob, invite.respond(486))
+		n.take(strings.Fields("ACK>bob " + c.more)...)
+		n.empty()
+	}
+	for extra, want := range map[string]string{"Max-Breadth: 0\r\n": "440>alice", "Max-Breadth: x\r\n": "400>alice"} {
+		n := newNetwork(t)
+		n.in(alice, initial(request{extra: extra, targets: []handover.Target{at(carol)}}))
+		n.take(want)
+	}
+}
+
 func TestTargetsAreSigned(t *testing.T) {
 	n := newNetwork(t)
 	good := initial(request{targets: []handover.Target{at(carol)}})

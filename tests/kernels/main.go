@@ -50,7 +50,7 @@ func run(wanted []string, update bool) error {
 	var errs []error
 	for _, version := range wanted {
 		if err := try(version, dir, inside, b, update); err != nil {
-			errs = append(errs, fmt.Errorf("Linux %s: %w", version, err))
+			errs = append(errs, fmt.Errorf("on Linux %s: %w", version, err))
 		}
 	}
 	if update && len(errs) == 0 {

@@ -214,7 +214,7 @@ func TestAnswerable(t *testing.T) {
 		want     bool
 	}{
 		"as is": {"", "", true}, "ACK": {"INVITE sip", "ACK sip", false}, "no To": {"TO :", "X:", true}, "no CSeq": {"CSeq", "X", false},
-		"no usable Via": {"SIP/2.0/UDP 192.0.2.1;", "SIP;", false}, "response": {"INVITE sip:bob@example.com SIP/2.0", "SIP/2.0 200 OK", false},
+		"a later version": {"SIP/2.0/UDP 192.0.2.1;", "SIP/7.0/UDP 192.0.2.1;", true}, "no usable Via": {"SIP/2.0/UDP 192.0.2.1;", "SIP;", false}, "response": {"INVITE sip:bob@example.com SIP/2.0", "SIP/2.0 200 OK", false},
 	} {
 		if got := Answerable(parse(t, strings.Replace(invite, c.from, c.to, 1))); got != c.want {
 			t.Errorf("%s: %v", name, got)

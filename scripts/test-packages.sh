@@ -5,7 +5,7 @@
 set -eu
 
 packages='clang-19 llvm-19 clang-format-19 shellcheck
-	sip-tester kamailio baresip-core sipsak chromium
+	sip-tester kamailio baresip-core sipsak chromium prometheus
 	iproute2 ethtool qemu-system-x86 ca-certificates'
 
 if ! command -v dpkg-query >/dev/null; then
@@ -27,8 +27,8 @@ if [ "$(id -u)" != 0 ]; then
 fi
 
 echo "Installing:$missing"
-# Kamailio's package starts it at once, on port 5060. A policy that forbids
-# starting services during installation keeps the port free.
+# The packages of Kamailio and Prometheus start them at once. A policy that forbids
+# starting services during installation keeps their ports free.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then
 	trap 'rm -f "$policy"' EXIT
@@ -43,5 +43,8 @@ apt-get install -y -qq --no-install-recommends $missing
 if [ -d /run/systemd/system ]; then
 	case $missing in
 	*kamailio*) echo 'Kamailio would start at the next boot; to keep it off: systemctl disable kamailio' ;;
+	esac
+	case $missing in
+	*prometheus*) echo 'Prometheus would start at the next boot; to keep it off: systemctl disable prometheus' ;;
 	esac
 fi

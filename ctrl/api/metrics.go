@@ -5,6 +5,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -15,7 +16,7 @@ import (
 // scrapeTimeout bounds how long a scrape may wait for the status.
 const scrapeTimeout = 5 * time.Second
 
-func metricsHandler(src StatusSource, version string) http.Handler {
+func metricsHandler(src MetricsSource, version string) http.Handler {
 	r := prometheus.NewRegistry()
 	r.MustRegister(
 		collectors.NewGoCollector(),
@@ -29,10 +30,10 @@ func promHandler(r *prometheus.Registry) http.Handler {
 	return promhttp.HandlerFor(r, promhttp.HandlerOpts{MaxRequestsInFlight: 4})
 }
 
-// collector turns one Status into metrics at each scrape, so that the API and
-// Prometheus can never disagree and nothing is counted twice.
+// collector turns one Metrics, which holds a Status, into metrics at each scrape,
+// so that the API and Prometheus can never disagree and nothing is counted twice.
 type collector struct {
-	src     StatusSource
+	src     MetricsSource
 	version string
 	m       descriptors
 }
@@ -41,34 +42,36 @@ type collector struct {
 // values: names from the config, outcomes and causes named in the code, methods
 // of the IANA registry, and status codes.
 type descriptors struct {
-	build, uptime, mode                              *prometheus.Desc
+	build, uptime, mode, capacity, steps             *prometheus.Desc
 	steered, passed, dropped, outcomes               *prometheus.Desc
 	received, slowPath, answered, handedOver, refuse *prometheus.Desc
 	dialogs, registrations                           *prometheus.Desc
 	workerSteered, workerDialogs, workerState        *prometheus.Desc
 }
 
-func newCollector(src StatusSource, version string) *collector {
+func newCollector(src MetricsSource, version string) *collector {
 	d := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc("sipsteer_"+name, help, labels, nil)
 	}
 	return &collector{src: src, version: version, m: descriptors{
 		build:         d("build_info", "Version of sipsteer and name of the node; always 1.", "version", "node"),
 		uptime:        d("uptime_seconds", "Time since the daemon started."),
-		mode:          d("datapath_mode_info", "Mode of the datapath in effect; always 1.", "mode"),
+		mode:          d("datapath_mode_info", "Mode of the datapath in effect; always 1.", "mode", "configured"),
+		capacity:      d("pins_capacity", "How many pins the table has room for; the dialogs of all states are what it holds."),
 		steered:       d("datapath_steered_packets_total", "Packets the datapath sent to a pinned worker."),
 		passed:        d("datapath_passed_packets_total", "Packets of a service the datapath gave to the control plane."),
 		dropped:       d("datapath_dropped_packets_total", "Packets the datapath dropped.", "cause"),
 		outcomes:      d("datapath_outcome_packets_total", "Packets by named outcome of the datapath.", "outcome"),
-		received:      d("control_received_messages_total", "Messages that reached the control plane.", "method"),
-		slowPath:      d("control_steered_messages_total", "Messages of pinned calls that user space forwarded."),
-		answered:      d("control_responses_total", "Responses the control plane sent.", "code"),
-		handedOver:    d("control_handed_over_requests_total", "Initial requests given to a worker."),
-		refuse:        d("control_dropped_messages_total", "Messages the control plane dropped.", "cause"),
+		received:      d("control_received_messages_total", "Messages that reached the control plane.", "service", "method"),
+		slowPath:      d("control_steered_messages_total", "Messages of pinned calls that user space forwarded.", "service"),
+		answered:      d("control_responses_total", "Responses the control plane sent.", "service", "code"),
+		handedOver:    d("control_handed_over_requests_total", "Initial requests given to a worker.", "service"),
+		refuse:        d("control_dropped_messages_total", "Messages the control plane dropped.", "service", "cause"),
+		steps:         d("control_step_seconds", "How long a step of the control plane took for a request.", "service", "step"),
 		dialogs:       d("dialogs", "Live dialogs.", "state"),
 		registrations: d("registrations", "Bindings that have not expired."),
-		workerSteered: d("worker_steered_packets_total", "Packets steered to a worker.", "worker"),
-		workerDialogs: d("worker_dialogs", "Live dialogs of a worker.", "worker"),
+		workerSteered: d("worker_steered_packets_total", "Packets steered to a worker.", "worker", "service"),
+		workerDialogs: d("worker_dialogs", "Live dialogs of a worker that have not ended.", "worker", "service"),
 		workerState:   d("worker_state", "1 for the state a worker is in, else 0.", "worker", "state"),
 	}}
 }
@@ -77,7 +80,7 @@ func newCollector(src StatusSource, version string) *collector {
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	m := &c.m
 	for _, d := range []*prometheus.Desc{
-		m.build, m.uptime, m.mode, m.steered, m.passed, m.dropped, m.outcomes,
+		m.build, m.uptime, m.mode, m.capacity, m.steps, m.steered, m.passed, m.dropped, m.outcomes,
 		m.received, m.slowPath, m.answered, m.handedOver, m.refuse,
 		m.dialogs, m.registrations, m.workerSteered, m.workerDialogs, m.workerState,
 	} {
@@ -85,11 +88,11 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect asks for the status once.
+// Collect asks for the metrics once.
 func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()
-	s, err := c.src.Status(ctx)
+	s, err := c.src.Metrics(ctx)
 	if err != nil {
 		ch <- prometheus.NewInvalidMetric(c.m.uptime, err)
 		return
@@ -97,36 +100,44 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	out := sink{ch}
 	out.gauge(c.m.build, 1, c.version, s.Node)
 	out.gauge(c.m.uptime, s.UptimeSeconds)
+	out.gauge(c.m.mode, 1, s.Datapath.Mode, s.ConfiguredMode)
+	out.gauge(c.m.capacity, float64(s.MaxPins))
 	c.collectDatapath(out, &s.Datapath)
-	c.collectControl(out, &s.Control)
+	for i := range s.ByService {
+		c.collectService(out, &s.ByService[i])
+	}
 	out.gauge(c.m.dialogs, float64(s.Dialogs.Early), "early")
 	out.gauge(c.m.dialogs, float64(s.Dialogs.Confirmed), "confirmed")
 	out.gauge(c.m.dialogs, float64(s.Dialogs.Ended), "ended")
 	out.gauge(c.m.registrations, float64(s.Registrations))
 	for _, w := range s.Workers {
-		c.collectWorker(out, w)
+		c.collectState(out, w)
+	}
+	for _, p := range s.Parts {
+		out.counter(c.m.workerSteered, p.Steered, p.Worker, p.Service)
+		out.gauge(c.m.workerDialogs, float64(p.Dialogs), p.Worker, p.Service)
 	}
 }
 
 func (c *collector) collectDatapath(out sink, d *DatapathStatus) {
-	out.gauge(c.m.mode, 1, d.Mode)
 	out.counter(c.m.steered, d.Steered)
 	out.counter(c.m.passed, d.Passed)
 	out.counters(c.m.dropped, d.Dropped)
 	out.counters(c.m.outcomes, d.Outcomes)
 }
 
-func (c *collector) collectControl(out sink, s *ControlStatus) {
-	out.counters(c.m.received, knownMethods(s.Received))
-	out.counter(c.m.slowPath, s.Steered)
-	out.counters(c.m.answered, s.Answered)
-	out.counter(c.m.handedOver, s.HandedOver)
-	out.counters(c.m.refuse, s.Dropped)
+func (c *collector) collectService(out sink, s *ServiceMetrics) {
+	out.counters(c.m.received, knownMethods(s.Control.Received), s.Name)
+	out.counter(c.m.slowPath, s.Control.Steered, s.Name)
+	out.counters(c.m.answered, s.Control.Answered, s.Name)
+	out.counter(c.m.handedOver, s.Control.HandedOver, s.Name)
+	out.counters(c.m.refuse, s.Control.Dropped, s.Name)
+	for step, h := range s.Steps {
+		out.histogram(c.m.steps, h, s.Name, step)
+	}
 }
 
-func (c *collector) collectWorker(out sink, w WorkerStatus) {
-	out.counter(c.m.workerSteered, w.Steered, w.Name)
-	out.gauge(c.m.workerDialogs, float64(w.Dialogs), w.Name)
+func (c *collector) collectState(out sink, w WorkerStatus) {
 	for _, state := range []string{WorkerUp, WorkerDraining, WorkerDrained, WorkerDown} {
 		value := 0.0
 		if w.State == state {
@@ -164,6 +175,14 @@ func (s sink) send(d *prometheus.Desc, t prometheus.ValueType, v float64, labels
 	s.ch <- m
 }
 
+func (s sink) histogram(d *prometheus.Desc, h Histogram, labels ...string) {
+	m, err := prometheus.NewConstHistogram(d, h.Count, h.Sum, h.Buckets, labels...)
+	if err != nil {
+		m = prometheus.NewInvalidMetric(d, err)
+	}
+	s.ch <- m
+}
+
 func (s sink) gauge(d *prometheus.Desc, v float64, labels ...string) {
 	s.send(d, prometheus.GaugeValue, v, labels)
 }
@@ -172,8 +191,9 @@ func (s sink) counter(d *prometheus.Desc, v uint64, labels ...string) {
 	s.send(d, prometheus.CounterValue, float64(v), labels)
 }
 
-func (s sink) counters(d *prometheus.Desc, values map[string]uint64) {
+// counters sends one counter a label, which comes behind those given.
+func (s sink) counters(d *prometheus.Desc, values map[string]uint64, before ...string) {
 	for label, v := range values {
-		s.counter(d, v, label)
+		s.counter(d, v, append(slices.Clone(before), label)...)
 	}
 }

@@ -33,7 +33,7 @@ func New(src Sources, version, listenHost string) http.Handler {
 	registerAliases(h, src)
 	registerDomains(h, src)
 	registerDialPlan(h, src)
-	mux.Handle("GET /metrics", metricsHandler(src.Status, version))
+	mux.Handle("GET /metrics", metricsHandler(src.Metrics, version))
 	mux.Handle("GET /{$}", page.Handler())
 	mux.Handle("GET /page/", page.Handler())
 	mux.Handle("/", http.HandlerFunc(noSuchEndpoint))

@@ -25,8 +25,7 @@ func (r refusal) Error() string { return r.err.Error() }
 
 func (r refusal) Unwrap() []error { return []error{r.meaning, r.err} }
 
-// StatusSource reports what the daemon does. Status is called for each scrape
-// of /metrics, at once from several goroutines.
+// StatusSource reports what the daemon does, at once to several goroutines.
 type StatusSource interface {
 	Status(ctx context.Context) (Status, error)
 }
@@ -111,6 +110,7 @@ type DialPlan interface {
 // Sources is everything the API serves. All fields are needed.
 type Sources struct {
 	Status        StatusSource
+	Metrics       MetricsSource
 	Workers       Workers
 	Dialogs       Dialogs
 	Registrations Registrations

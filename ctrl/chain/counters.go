@@ -54,6 +54,7 @@ type counters struct {
 	steered    atomic.Uint64
 	handedOver atomic.Uint64
 	ownACK     atomic.Uint64
+	steps      [steps]histogram
 }
 
 func (c *counters) countMethod(method []byte) {
@@ -65,6 +66,12 @@ func (c *counters) countMethod(method []byte) {
 	}
 	c.received[methodOther].Add(1)
 }
+
+// Causes names every cause for which a message may be dropped.
+func Causes() []string { return append([]string{}, causeNames[:]...) }
+
+// Methods names everything that Counters.Received may count.
+func Methods() []string { return append([]string{}, methods[:]...) }
 
 // Counters is what a chain has done since its start. Maps hold only what is
 // above zero.

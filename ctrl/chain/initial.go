@@ -131,7 +131,9 @@ func (h *Handler) register(d transport.Datagram, tx steer.Key, realm string, loc
 		return
 	}
 	d.Data = m.Raw
-	h.Registrar.Register(h.Now(), m, d.Remote, d.Local, aor, func(a registrar.Answer) {
+	began := h.Now()
+	h.Registrar.Register(began, m, d.Remote, d.Local, aor, func(a registrar.Answer) {
+		h.took(StepStore, began)
 		out := h.compose(nil, m, d.Remote, a.Code, a.Reason, a.Headers)
 		h.seen.put(tx, &fate{answer: out}, h.Now())
 		h.transmit(d, m, a.Code, out)
@@ -141,6 +143,7 @@ func (h *Handler) register(d transport.Datagram, tx steer.Key, realm string, loc
 // authenticate tells who sent the request, or answers with a challenge.
 func (h *Handler) authenticate(d transport.Datagram, realm string, header sip.HeaderID) (user string, ok bool) {
 	now, source, agent := h.Now(), d.Remote.Addr(), string(h.msg.Value(sip.HUserAgent))
+	defer h.took(StepAuth, now)
 	r := h.Auth.Verify(now, &h.msg, header, realm, source)
 	switch {
 	case r.OK:
@@ -171,7 +174,9 @@ func (h *Handler) forward(d transport.Datagram, tx steer.Key, u *sip.URI, ownRou
 		return
 	}
 	key := h.Secret.Key(m.CallID())
-	targets, err := h.Router.Route(u, route.Call{Now: h.Now(), Source: d.Remote.Addr(), Seed: binary.LittleEndian.Uint64(key[:])})
+	now := h.Now()
+	targets, err := h.Router.Route(u, route.Call{Now: now, Source: d.Remote.Addr(), Seed: binary.LittleEndian.Uint64(key[:])})
+	h.took(StepRoute, now)
 	if err != nil {
 		h.conclude(d, tx, err)
 		return
@@ -272,7 +277,7 @@ func (h *Handler) loopKey() steer.Key {
 
 // handOver chooses the worker, writes the pin, and only then lets the request go.
 func (h *Handler) handOver(d transport.Datagram, tx steer.Key, realm string, ownRoutes int, targets []route.Target) {
-	key := h.Secret.Key(h.msg.CallID())
+	key, began := h.Secret.Key(h.msg.CallID()), h.Now()
 	worker, ok := h.Dialogs.Holder(key)
 	if !ok || !h.Pool.Reachable(worker) {
 		if worker, ok = h.Pool.Choose(key); !ok {
@@ -280,7 +285,9 @@ func (h *Handler) handOver(d transport.Datagram, tx steer.Key, realm string, own
 			return
 		}
 	}
-	if err := h.Dialogs.Pin(key, h.start(worker)); err != nil {
+	err := h.Dialogs.Pin(key, h.start(worker))
+	pinned := h.took(StepPin, began)
+	if err != nil {
 		reason := "Cannot Pin the Call"
 		if errors.Is(err, steer.ErrFull) {
 			reason = "Too Many Calls"
@@ -289,7 +296,9 @@ func (h *Handler) handOver(d transport.Datagram, tx steer.Key, realm string, own
 		return
 	}
 	data := h.rewrite(d.Remote.Addr(), worker, realm, ownRoutes, targets)
-	if err := h.Deliver(worker, transport.Datagram{Local: d.Local, Remote: d.Remote, Data: data}); err != nil {
+	err = h.Deliver(worker, transport.Datagram{Local: d.Local, Remote: d.Remote, Data: data})
+	h.took(StepHandOver, pinned)
+	if err != nil {
 		h.drop(DropHandover)
 		h.answer(d, 503, "Worker Unreachable", "Retry-After: 5\r\n")
 		return

@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sipsteer/sipsteer/userspace/steer"
@@ -52,6 +53,7 @@ type Dialogs struct {
 	calls    Calls
 	timeouts Timeouts
 	clock    func() uint64 // as Monotonic
+	recent   atomic.Pointer[Counts]
 }
 
 // New makes the view. clock is Monotonic outside tests.
@@ -140,7 +142,9 @@ func (d *Dialogs) Holder(key steer.Key) (worker uint32, ok bool) {
 func (d *Dialogs) Sweep() (removed int, err error) {
 	now := d.clock()
 	var old []steer.Key
+	counts := newCounts()
 	err = d.pins.Each(func(k steer.Key, p steer.Pin) bool {
+		counts.add(p)
 		if d.expired(p, now) {
 			old = append(old, k)
 		}
@@ -154,6 +158,7 @@ func (d *Dialogs) Sweep() (removed int, err error) {
 	if err != nil {
 		return removed, fmt.Errorf("sweeping pins: %w", err)
 	}
+	d.recent.Store(&counts)
 	return removed, nil
 }
 
@@ -179,35 +184,6 @@ func (d *Dialogs) expired(p steer.Pin, now uint64) bool {
 		idle = d.timeouts.Ended
 	}
 	return now > p.SeenNS && now-p.SeenNS > uint64(idle)
-}
-
-// Counts tells how many pins there are in each state, and of each worker how
-// many that have not ended.
-type Counts struct {
-	Early, Confirmed, Ended int
-	Worker                  map[uint32]int
-}
-
-// Count walks the pins.
-func (d *Dialogs) Count() (Counts, error) {
-	c := Counts{Worker: map[uint32]int{}}
-	err := d.pins.Each(func(_ steer.Key, p steer.Pin) bool {
-		switch p.State {
-		case steer.StateEarly:
-			c.Early++
-		case steer.StateConfirmed:
-			c.Confirmed++
-		case steer.StateEnded:
-			c.Ended++
-			return true
-		}
-		c.Worker[p.Worker]++
-		return true
-	})
-	if err != nil {
-		return c, fmt.Errorf("counting dialogs: %w", err)
-	}
-	return c, nil
 }
 
 // Dialog is one dialog as it is shown to people. Times that have not come are

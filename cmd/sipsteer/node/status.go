@@ -9,6 +9,7 @@ import (
 
 	"github.com/sipsteer/sipsteer/ctrl/api"
 	"github.com/sipsteer/sipsteer/ctrl/chain"
+	"github.com/sipsteer/sipsteer/ctrl/dialog"
 	"github.com/sipsteer/sipsteer/ctrl/pool"
 	"github.com/sipsteer/sipsteer/userspace/steer"
 )
@@ -26,35 +27,46 @@ func (n *Node) Status(context.Context) (api.Status, error) {
 	if err != nil {
 		return api.Status{}, err
 	}
-	control := n.controlCounters()
-	path, err := n.datapathStatus(control)
-	if err != nil {
-		return api.Status{}, err
-	}
-	workers, err := n.workerStatus(counts.Worker, control)
-	if err != nil {
-		return api.Status{}, err
-	}
 	registrations := uint64(0)
 	for range n.locations.All(time.Now()) {
 		registrations++
 	}
-	s := api.Status{
+	control := n.controlCounters()
+	parts, err := n.workerParts(counts.Worker, control)
+	if err != nil {
+		return api.Status{}, err
+	}
+	s, err := n.report(counts, registrations, control, parts)
+	s.Services = n.serviceStatus()
+	return s, err
+}
+
+// report is the status, but for the services, with what was counted before.
+func (n *Node) report(counts dialog.Counts, registrations uint64, control chain.Counters, parts []api.WorkerPart) (api.Status, error) {
+	path, err := n.datapathStatus(control)
+	if err != nil {
+		return api.Status{}, err
+	}
+	return api.Status{
 		Node: n.cfg.Node, Version: n.opts.Version, UptimeSeconds: time.Since(n.started).Seconds(),
-		Datapath: path, Control: controlStatus(control), Registrations: registrations, Workers: workers,
+		Datapath: path, Control: controlStatus(control), Registrations: registrations, Workers: n.workerStatus(parts),
 		Dialogs: api.DialogCounts{
 			Early: uint64(counts.Early), Confirmed: uint64(counts.Confirmed), Ended: uint64(counts.Ended),
 			Total: uint64(counts.Early + counts.Confirmed + counts.Ended),
 		},
-	}
+	}, nil
+}
+
+func (n *Node) serviceStatus() []api.ServiceStatus {
+	var list []api.ServiceStatus
 	for _, svc := range n.services {
 		one := api.ServiceStatus{Name: svc.config.Name, Policy: svc.config.Policy, Domains: n.domainsOf(svc)}
 		for _, l := range svc.config.Listen {
 			one.Listen = append(one.Listen, l.String())
 		}
-		s.Services = append(s.Services, one)
+		list = append(list, one)
 	}
-	return s, nil
+	return list
 }
 
 // controlCounters adds up the chains of all services.
@@ -126,13 +138,25 @@ func (n *Node) datapathStatus(control chain.Counters) (api.DatapathStatus, error
 	return s, nil
 }
 
-// workerStatus shows each worker of the config once, whatever the number of
-// services it works for.
-func (n *Node) workerStatus(dialogs map[uint32]int, control chain.Counters) ([]api.WorkerStatus, error) {
+// workerParts shows each worker once for each service it works for.
+func (n *Node) workerParts(dialogs map[uint32]int, control chain.Counters) ([]api.WorkerPart, error) {
 	packets, err := n.table.workerPackets()
 	if err != nil {
 		return nil, err
 	}
+	var list []api.WorkerPart
+	for _, w := range n.workers {
+		list = append(list, api.WorkerPart{
+			Worker: w.spec.Name, Service: w.service,
+			Steered: packets[w.id] + control.Workers[w.id], Dialogs: uint64(dialogs[w.id]),
+		})
+	}
+	return list, nil
+}
+
+// workerStatus shows each worker of the config once, whatever the number of
+// services it works for.
+func (n *Node) workerStatus(parts []api.WorkerPart) []api.WorkerStatus {
 	known := n.poolWorkers()
 	var list []api.WorkerStatus
 	for _, spec := range n.cfg.Workers {
@@ -140,10 +164,10 @@ func (n *Node) workerStatus(dialogs map[uint32]int, control chain.Counters) ([]a
 		if spec.Address.IsValid() {
 			w.Address = spec.Address.String()
 		}
-		for _, part := range n.workers {
-			if part.spec.Name == spec.Name {
-				w.Steered += packets[part.id] + control.Workers[part.id]
-				w.Dialogs += uint64(dialogs[part.id])
+		for _, part := range parts {
+			if part.Worker == spec.Name {
+				w.Steered += part.Steered
+				w.Dialogs += part.Dialogs
 			}
 		}
 		w.State = known[spec.Name].State.String()
@@ -152,7 +176,7 @@ func (n *Node) workerStatus(dialogs map[uint32]int, control chain.Counters) ([]a
 		}
 		list = append(list, w)
 	}
-	return list, nil
+	return list
 }
 
 // poolWorkers is each worker by name, as the pools have it; services agree about

@@ -67,7 +67,7 @@ func New() *Daemon {
 
 // Sources serves d through every interface.
 func (d *Daemon) Sources() api.Sources {
-	return api.Sources{Status: d, Workers: d, Dialogs: d, Registrations: d, Users: d, Aliases: d, Domains: d, DialPlan: d}
+	return api.Sources{Status: d, Metrics: d, Workers: d, Dialogs: d, Registrations: d, Users: d, Aliases: d, Domains: d, DialPlan: d}
 }
 
 // Status returns Report.
@@ -77,6 +77,19 @@ func (d *Daemon) Status(context.Context) (api.Status, error) {
 	s := d.Report
 	s.Workers = slices.Clone(s.Workers)
 	return s, d.Err
+}
+
+// Metrics returns Report as that of one service.
+func (d *Daemon) Metrics(ctx context.Context) (api.Metrics, error) {
+	s, err := d.Status(ctx)
+	m := api.Metrics{Status: s, ConfiguredMode: "auto", MaxPins: 1000, ByService: []api.ServiceMetrics{{
+		Name: "edge", Control: s.Control,
+		Steps: map[string]api.Histogram{"pin": {Count: 3, Sum: 0.25, Buckets: map[float64]uint64{0.001: 2, 0.1: 2}}},
+	}}}
+	for _, w := range s.Workers {
+		m.Parts = append(m.Parts, api.WorkerPart{Worker: w.Name, Service: "edge", Steered: w.Steered, Dialogs: w.Dialogs})
+	}
+	return m, err
 }
 
 // Drain marks a worker.

@@ -37,6 +37,7 @@ enum map_type {
 	MAP_HASH = 1,
 	MAP_ARRAY = 2,
 	MAP_PERCPU_ARRAY = 6,
+	MAP_LPM_TRIE = 11,
 };
 #define MAP_NO_PREALLOC 1
 

@@ -47,7 +47,7 @@ services:
     domains: [example.com]
 workers:
 {{- range .Workers}}
-  - {name: {{.Name}}, forward: {{.Forward}}{{if .Address}}, address: {{.Address}}{{end}}}
+  - {name: {{.Name}}, forward: {{.Forward}}{{if .Address}}, address: "{{.Address}}"{{end}}}
 {{- end}}
 {{- if .Algorithms}}
 auth: {algorithms: [{{.Algorithms}}]}

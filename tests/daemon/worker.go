@@ -42,3 +42,23 @@ func WriteSecret(dir string) (string, error) {
 	}
 	return path, nil
 }
+
+// StartDecap starts `sipsteer decap` on a worker's host, for the VIPs and from the balancer alone, and waits until it is
+// attached.
+func StartDecap(h *netns.Host, binary string, from ...string) (*netns.Process, error) {
+	args := []string{"decap", "--interface", netns.Interface, "--vip", "192.0.2.10", "--vip", "2001:db8::10", "--json"}
+	for _, f := range from {
+		args = append(args, "--from", f)
+	}
+	proc, err := h.Start(netns.Command{Path: binary, Args: args})
+	if err != nil {
+		return nil, err
+	}
+	for range 100 {
+		if on, err := h.XDPAttached(netns.Interface); err == nil && on {
+			return proc, nil
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return nil, fmt.Errorf("sipsteer decap does not attach:\n%s", proc.Output())
+}

@@ -74,7 +74,7 @@ SEC("xdp.frags") int sipsteer(struct xdp_md *ctx) {
 	if (o != UNDECIDED)
 		return pass(o);
 
-	struct service *service = bpf_map_lookup_elem(&services, &p.to);
+	struct service *service = find_service(&p.to);
 	if (!service)
 		return pass(PASS_NOT_OURS);
 	if (bad_length(ctx, &c, &p))

@@ -242,6 +242,7 @@ const (
 	SteerMapOutcomes         = "outcomes"
 	SteerMapPins             = "pins"
 	SteerMapScratch          = "scratch"
+	SteerMapServicePorts     = "service_ports"
 	SteerMapServices         = "services"
 	SteerMapWorkerPackets    = "worker_packets"
 	SteerMapWorkers          = "workers"
@@ -306,6 +307,7 @@ type SteerMapSpecs struct {
 	Outcomes      *ebpf.MapSpec `ebpf:"outcomes"`
 	Pins          *ebpf.MapSpec `ebpf:"pins"`
 	Scratch       *ebpf.MapSpec `ebpf:"scratch"`
+	ServicePorts  *ebpf.MapSpec `ebpf:"service_ports"`
 	Services      *ebpf.MapSpec `ebpf:"services"`
 	WorkerPackets *ebpf.MapSpec `ebpf:"worker_packets"`
 	Workers       *ebpf.MapSpec `ebpf:"workers"`
@@ -342,6 +344,7 @@ type SteerMaps struct {
 	Outcomes      *ebpf.Map `ebpf:"outcomes"`
 	Pins          *ebpf.Map `ebpf:"pins"`
 	Scratch       *ebpf.Map `ebpf:"scratch"`
+	ServicePorts  *ebpf.Map `ebpf:"service_ports"`
 	Services      *ebpf.Map `ebpf:"services"`
 	WorkerPackets *ebpf.Map `ebpf:"worker_packets"`
 	Workers       *ebpf.Map `ebpf:"workers"`
@@ -353,6 +356,7 @@ func (m *SteerMaps) Close() error {
 		m.Outcomes,
 		m.Pins,
 		m.Scratch,
+		m.ServicePorts,
 		m.Services,
 		m.WorkerPackets,
 		m.Workers,

@@ -14,6 +14,15 @@ struct {
 	MAP_TYPE(value, struct service);
 } services SEC(".maps");
 
+// A bit for each UDP port (in network order) that may be one of a service. It spares other traffic the lookup above.
+#define PORT_WORDS (65536 / 64)
+struct {
+	MAP_UINT(type, MAP_ARRAY);
+	MAP_UINT(max_entries, PORT_WORDS);
+	MAP_TYPE(key, u32);
+	MAP_TYPE(value, u64);
+} service_ports SEC(".maps");
+
 struct {
 	MAP_UINT(type, MAP_ARRAY);
 	MAP_UINT(max_entries, MAX_WORKERS);
@@ -67,4 +76,13 @@ inline_always void add_one(const void *map, u32 index) {
 
 	if (n)
 		*n += 1;
+}
+
+inline_always struct service *find_service(const struct service_key *to) {
+	u32 word = to->port / 64;
+	u64 *ports = bpf_map_lookup_elem(&service_ports, &word);
+
+	if (!ports || !(*ports >> (to->port % 64) & 1))
+		return 0;
+	return bpf_map_lookup_elem(&services, to);
 }

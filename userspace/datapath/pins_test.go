@@ -133,6 +133,25 @@ func TestReplaceServicesDeletesTheOthers(t *testing.T) {
 	must(t, d.DeleteService(other))
 }
 
+func TestPortsAreLookedUpWhereAServiceHasThem(t *testing.T) {
+	d := openFixture(t)
+	open := func(port uint16) bool {
+		var bits uint64
+		must(t, d.objs.ServicePorts.Lookup(uint32(networkOrder(port))/64, &bits))
+		return bits>>(networkOrder(port)%64)&1 == 1
+	}
+	one, two := netip.MustParseAddrPort("203.0.113.5:5070"), netip.MustParseAddrPort("203.0.113.6:65535")
+	must(t, d.ReplaceServices(map[netip.AddrPort]Service{one: {ID: 3, Kind: steer.ServiceVIP}}))
+	must(t, d.SetService(two, Service{ID: 4, Kind: steer.ServiceVIP}))
+	if !open(5070) || !open(65535) || open(5060) || open(5071) {
+		t.Error("the ports open are not those of the services")
+	}
+	must(t, d.ReplaceServices(map[netip.AddrPort]Service{two: {ID: 4, Kind: steer.ServiceVIP}}))
+	if open(5070) || !open(65535) {
+		t.Error("a port outlives its service, or does not")
+	}
+}
+
 func TestWorkersAreChecked(t *testing.T) {
 	d := openFixture(t)
 	for name, c := range map[string]struct {

@@ -45,13 +45,18 @@ func (d *Datapath) SetService(addr netip.AddrPort, s Service) error {
 	v := bpf.SteerService{
 		Id: uint32(s.ID), Kind: bpf.SteerServiceKind(s.Kind), Policy: uint32(s.Policy), Secret: [2]uint64{k0, k1}, Keys: s.Secret.HashKeys(),
 	}
-	if err := d.objs.Services.Put(serviceKey(addr), v); err != nil {
+	k := serviceKey(addr)
+	if err := d.objs.Services.Put(k, v); err != nil {
 		return fmt.Errorf("setting service %s: %w", addr, err)
+	}
+	if err := openPort(d.objs.ServicePorts, k.Port); err != nil {
+		return fmt.Errorf("setting the port of service %s: %w", addr, err)
 	}
 	return nil
 }
 
-// DeleteService makes the program leave packets for addr alone. It is no error when it did before.
+// DeleteService makes the program leave packets for addr alone. It is no error when it did before. Its port stays among
+// those that the program looks up, for other services may have it too, until ReplaceServices.
 func (d *Datapath) DeleteService(addr netip.AddrPort) error {
 	if err := d.objs.Services.Delete(serviceKey(addr)); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
 		return fmt.Errorf("deleting service %s: %w", addr, err)
@@ -82,6 +87,9 @@ func (d *Datapath) ReplaceServices(wanted map[netip.AddrPort]Service) error {
 		if err := d.DeleteService(addr); err != nil {
 			return err
 		}
+	}
+	if err := closePorts(d.objs.ServicePorts, wanted); err != nil {
+		return fmt.Errorf("closing the ports of other services: %w", err)
 	}
 	return nil
 }

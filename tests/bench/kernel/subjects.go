@@ -33,20 +33,37 @@ func measured(ref *ReferenceObjects, ours map[string]*bpf.SteerObjects) []*subje
 	}
 	byeFrame := frame(steertest.VIP, bye)
 	other := frame(netip.MustParseAddrPort("192.0.2.99:9"), bye)
+	near := frame(netip.AddrPortFrom(netip.MustParseAddr("192.0.2.99"), steertest.VIP.Port()), bye)
 	invite := steertest.Request("INVITE").Set("To", "<sip:bob@example.com>").String()
 	response := steertest.Response("SIP/2.0 200 OK").String()
-	return []*subject{
+	all := []*subject{
 		{name: empty, prog: ref.Empty, frame: byeFrame, action: xdpPass},
 		{name: "L4 reference: decision alone", prog: ref.L4Decide, frame: byeFrame, action: xdpTX},
 		{name: l4Full, prog: ref.L4Full, frame: byeFrame, action: xdpTX},
 		{name: undoOnly, prog: ref.UndoOnly, frame: byeFrame, action: xdpTX},
-		{name: "not ours", prog: ours["l2"].Sipsteer, frame: other, action: xdpPass},
+		{name: "not ours, port of no service", prog: ours["l2"].Sipsteer, frame: other, action: xdpPass},
+		{name: "not ours, port of a service", prog: ours["l2"].Sipsteer, frame: near, action: xdpPass},
 		{name: fmt.Sprintf("pinned BYE of %d B, Call-ID at %d, local", len(bye), at), prog: ours["local"].Sipsteer, frame: byeFrame, action: xdpPass},
 		{name: "the same, l2", prog: ours["l2"].Sipsteer, frame: byeFrame, action: xdpTX},
 		{name: "pinned 200 to INVITE, l2", prog: ours["l2"].Sipsteer, frame: frame(steertest.VIP, response), action: xdpTX},
 		{name: "initial INVITE, up", prog: ours["l2"].Sipsteer, frame: frame(steertest.VIP, invite), action: xdpPass},
 		{name: "RTP to the VIP, dropped", prog: ours["l2"].Sipsteer, frame: frame(steertest.VIP, "\x80\x00"+strings.Repeat("v", 170)), action: xdpDrop},
 	}
+	for _, offset := range []int{100, 500, 1000, 2000, 3000, 3900} {
+		all = append(all, &subject{
+			name: fmt.Sprintf("pinned BYE, Call-ID at %d, l2", offset), prog: ours["l2"].Sipsteer, frame: frame(steertest.VIP, byeAt(offset)),
+			action: xdpTX,
+		})
+	}
+	return all
+}
+
+// byeAt returns a BYE whose Call-ID stands at offset, behind lines of 50 bytes.
+func byeAt(offset int) string {
+	head := "BYE sip:a@b SIP/2.0\r\nTo: <sip:a@b>;tag=1\r\n"
+	filler := strings.Repeat("X-Filler: "+strings.Repeat("f", 38)+"\r\n", (offset-len(head)-20)/50)
+	rest := offset - len(head) - len(filler) - len("X: \r\nCall-ID: ")
+	return head + filler + "X: " + strings.Repeat("x", rest) + "\r\nCall-ID: " + steertest.CallID + "\r\nCSeq: 2 BYE\r\n\r\n"
 }
 
 func bigEndian(v uint16) uint16 {
@@ -86,7 +103,7 @@ func loadOurs(way string) (*bpf.SteerObjects, error) {
 	worker := bpf.SteerWorker{Forward: bpf.SteerForwardFORWARD_LOCAL, Port: bigEndian(steertest.VIP.Port())}
 	if way == "l2" {
 		worker = bpf.SteerWorker{
-			Forward: bpf.SteerForwardFORWARD_L2, Mtu: 1500, Ifindex: steertest.IngressIndex, DstMac: steertest.WorkerMAC, SrcMac: steertest.OwnMAC,
+			Forward: bpf.SteerForwardFORWARD_L2, Mtu: 9000, Ifindex: steertest.IngressIndex, DstMac: steertest.WorkerMAC, SrcMac: steertest.OwnMAC,
 		}
 	}
 	service := bpf.SteerServiceKey{Addr: steertest.VIP.Addr().As16(), Port: bigEndian(steertest.VIP.Port())}
@@ -97,6 +114,9 @@ func loadOurs(way string) (*bpf.SteerObjects, error) {
 			return objs.Services.Put(service, bpf.SteerService{
 				Id: 1, Kind: bpf.SteerServiceKindSERVICE_VIP, Secret: [2]uint64{k0, k1}, Keys: steertest.Secret.HashKeys(),
 			})
+		},
+		func() error {
+			return objs.ServicePorts.Put(uint32(service.Port)/64, uint64(1)<<(service.Port%64))
 		},
 		func() error { return objs.Workers.Put(uint32(1), worker) },
 		func() error { return objs.Pins.Put(key, pin) },

@@ -81,3 +81,38 @@ func enterFarSide(t *testing.T, w *wire) {
 	must(t, netlink.AddrAdd(dev, mustAddr(t, "192.0.2.77/24")))
 	must(t, netlink.LinkSetUp(dev))
 }
+
+// To another host such a packet would arrive with half a checksum: it goes up instead, where the hand-over makes a new one.
+func TestPacketsWithPartialChecksumsGoUpBeforeTheyLeave(t *testing.T) {
+	for _, mode := range []Mode{ModeNative, ModeGeneric} {
+		t.Run(string(mode), func(t *testing.T) {
+			w := newWire(t)
+			d, err := w.open(t, Config{Mode: mode})
+			must(t, err)
+			defer d.Detach()
+			worker := steertest.Workers()[steertest.WorkerIPIP4]
+			worker.IfIndex = uint32(w.near.Attrs().Index)
+			must(t, d.SetWorker(steertest.WorkerIPIP4, worker))
+			must(t, d.Pins().Put(testKey, steertest.Pin(steertest.WorkerIPIP4)))
+			must(t, d.Attach())
+			conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(steertest.VIP))
+			must(t, err)
+			defer conn.Close()
+			must(t, conn.SetReadDeadline(time.Now().Add(3*time.Second)))
+			enterFarSide(t, w)
+			client, err := net.Dial("udp", steertest.VIP.String())
+			must(t, err)
+			defer client.Close()
+			bye := steertest.Request("BYE").String()
+			_, err = client.Write([]byte(bye))
+			must(t, err)
+			buf := make([]byte, 2048)
+			if n, _, err := conn.ReadFromUDPAddrPort(buf); err != nil || string(buf[:n]) != bye {
+				t.Fatalf("the control plane got %q (%v)", buf[:n], err)
+			}
+			if got := counters(t, d)[steer.PassPartialChecksum]; got != 1 {
+				t.Errorf("%d packets passed up for their checksum, want 1", got)
+			}
+		})
+	}
+}

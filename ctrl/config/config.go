@@ -119,6 +119,9 @@ type Registrar struct {
 	MinExpires     int `yaml:"min_expires"`     // seconds; less is answered 423
 	MaxExpires     int `yaml:"max_expires"`     // seconds; more is cut to this
 	MaxContacts    int `yaml:"max_contacts"`    // bindings of one user, 1 to 100
+	// ServiceRoute are the URIs that a phone is told to send its requests through
+	// (RFC 3608), first hop first; empty tells it nothing.
+	ServiceRoute []string `yaml:"service_route,omitempty"`
 }
 
 // Auth configures digest authentication (RFC 8760).

@@ -148,6 +148,7 @@ func TestParseRefuses(t *testing.T) {
 		"postgres later":           {"", "store: postgres://u:p@db/x\n", `f:9: store: postgres:// is not in this version; allowed: sqlite`},
 		"relative sqlite":          {"", "store: sqlite://a.db\n", `f:9: store: "sqlite://a.db" does not name a file; three slashes`},
 		"redis later":              {"", "location: redis://h\n", `f:9: location: redis://h is not in this version; allowed: memory`},
+		"service route no router":  {"", "registrar: {service_route: ['sip:192.0.2.10']}\n", `f:9: registrar.service_route[0]: "sip:192.0.2.10" is not the URI of a loose router`},
 		"expires out of order":     {"", "registrar: {min_expires: 600, max_expires: 60}\n", `f:9: registrar.max_expires: 60 is below min_expires, 600`},
 		"default expires outside":  {"", "registrar: {default_expires: 10}\n", `f:9: registrar.default_expires: 10 is not between min_expires, 60`},
 		"algorithm twice":          {"", "auth: {algorithms: [MD5, MD5]}\n", `f:9: auth.algorithms[1]: MD5 is listed twice`},

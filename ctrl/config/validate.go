@@ -189,6 +189,12 @@ func (r *report) checkRegistrar(g *Registrar) {
 	r.checkRange("registrar.default_expires", g.DefaultExpires, 1, week)
 	r.checkRange("registrar.max_expires", g.MaxExpires, 1, week)
 	r.checkRange("registrar.max_contacts", g.MaxContacts, 1, 100)
+	for i, uri := range g.ServiceRoute {
+		rest, ok := strings.CutPrefix(uri, "sip:")
+		if _, _, loose := strings.Cut(rest, ";lr"); !ok || !loose || !printable(uri) || strings.ContainsAny(uri, "<>\", ") {
+			r.fail(fmt.Sprintf("registrar.service_route[%d]", i), "%q is not the URI of a loose router, such as sip:192.0.2.10;lr", uri)
+		}
+	}
 	if g.MaxExpires < g.MinExpires {
 		r.fail("registrar.max_expires", "%d is below min_expires, %d", g.MaxExpires, g.MinExpires)
 	} else if g.DefaultExpires < g.MinExpires || g.DefaultExpires > g.MaxExpires {

@@ -19,6 +19,7 @@ type Limits struct {
 	MinExpires     time.Duration // less than this, and less than an hour, is answered 423
 	MaxExpires     time.Duration // more is cut to this
 	MaxContacts    int           // bindings of one address of record
+	ServiceRoute   []string      // URIs to name in Service-Route (RFC 3608)
 }
 
 // Outcome is what becomes of a REGISTER.
@@ -56,7 +57,7 @@ func (q *Request) Apply(now time.Time, current []location.Binding, limits Limits
 	now = time.UnixMilli(now.UnixMilli())
 	before := liveEntries(current, now)
 	if q.Query() {
-		return Outcome{Answer: q.ok(now, sortedBindings(before))}
+		return Outcome{Answer: q.ok(now, sortedBindings(before), limits.ServiceRoute)}
 	}
 	if len(q.Contacts) > 2*limits.MaxContacts { // as many new ones as old ones to remove
 		return Outcome{Answer: tooMany()}
@@ -86,7 +87,7 @@ func (q *Request) Apply(now time.Time, current []location.Binding, limits Limits
 		return Outcome{Answer: tooMany()}
 	}
 	sorted := sortedBindings(set)
-	return Outcome{Answer: q.ok(now, sorted), Bindings: sorted, Changed: true}
+	return Outcome{Answer: q.ok(now, sorted, limits.ServiceRoute), Bindings: sorted, Changed: true}
 }
 
 // entry is a binding with its contact taken apart, for the comparisons.
@@ -154,7 +155,7 @@ func (q *Request) binding(c *Contact, now time.Time, lasts time.Duration) locati
 }
 
 // ok is the 200 with all bindings, best first (RFC 3261 §10.3 step 8).
-func (q *Request) ok(now time.Time, sorted []location.Binding) Answer {
+func (q *Request) ok(now time.Time, sorted []location.Binding, serviceRoute []string) Answer {
 	a := Answer{Code: 200, Reason: "OK"}
 	for _, b := range sorted {
 		left := (b.Expires.Sub(now) + time.Second - 1) / time.Second
@@ -166,6 +167,9 @@ func (q *Request) ok(now time.Time, sorted []location.Binding) Answer {
 	}
 	for _, p := range q.Path {
 		a.Headers = append(a.Headers, "Path: "+p+"\r\n")
+	}
+	for _, uri := range serviceRoute {
+		a.Headers = append(a.Headers, "Service-Route: <"+uri+">\r\n")
 	}
 	a.Headers = append(a.Headers, "Date: "+now.UTC().Format(http.TimeFormat)+"\r\n")
 	return a

@@ -256,3 +256,20 @@ func TestSequencesOfRegistrations(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) { play(t, tt.steps) })
 	}
 }
+
+func TestServiceRouteIsNamedInOrder(t *testing.T) {
+	with := limits
+	with.ServiceRoute = []string{"sip:192.0.2.10;lr", "sip:192.0.2.11;lr"}
+	m := register(t, "c", 1, "Contact: <sip:a@198.51.100.1>")
+	out := Process(epoch, m, phone, vip, aor, nil, with)
+	var routes []string
+	for _, line := range out.Headers {
+		if strings.HasPrefix(line, "Service-Route: ") {
+			routes = append(routes, line)
+		}
+	}
+	want := "Service-Route: <sip:192.0.2.10;lr>\r\nService-Route: <sip:192.0.2.11;lr>\r\n"
+	if got := strings.Join(routes, ""); out.Code != 200 || got != want {
+		t.Fatalf("%d with %q, want %q", out.Code, got, want)
+	}
+}

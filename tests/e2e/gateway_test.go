@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -45,5 +46,30 @@ func TestCallsPassOverADeadAndABrokenGateway(t *testing.T) {
 	s.must(err)
 	if !strings.Contains(out, "carrier,good") || !strings.Contains(gateways, "udp://10.66.0.12:5090") {
 		t.Errorf("listed:\n%s\n%s", out, gateways)
+	}
+}
+
+// A gateway calls without a password, from its own address alone.
+func TestACallOfATrunkNeedsNoPassword(t *testing.T) {
+	s := newSite(t)
+	b := s.balance(daemon.Settings{Extra: `gateways: [{name: carrier, address: "udp://10.66.0.12:5090", sources: [10.66.0.12/32]}]`})
+	b.addUsers("bob")
+	trunk, stranger, bob := s.wire(s.ub, 5090, vip4), s.wire(s.ua, 5090, vip4), s.wire(s.ua, 5062, vip4)
+	regID := newID()
+	challenge := bob.registerOnce(regID, "bob", 1, "").header("WWW-Authenticate")
+	if m := bob.registerOnce(regID, "bob", 2, digest(challenge, "bob", password, "REGISTER", "sip:"+domain)); m.status() != 200 {
+		t.Fatalf("registering bob:\n%s", m)
+	}
+	invite := fmt.Sprintf(requestText, "INVITE", "sip:bob@"+domain, 1, "<sip:+33123@carrier.example>;tag=t", "<sip:bob@example.com>", "")
+	stranger.send(invite, newID())
+	if m := stranger.final(); m.status() != 407 {
+		t.Errorf("a stranger's call: want 407:\n%s", m)
+	}
+	id := newID()
+	trunk.send(invite, id)
+	got := bob.request("INVITE")
+	bob.send(answer(got, "200 OK", "Contact: <sip:bob@$LOCAL>\n"), id)
+	if m := trunk.final(); m.status() != 200 {
+		t.Errorf("the trunk's call: want 200:\n%s", m)
 	}
 }

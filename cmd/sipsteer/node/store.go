@@ -53,6 +53,7 @@ func (n *Node) openStore(context.Context) error {
 		MinExpires:     time.Duration(r.MinExpires) * time.Second,
 		MaxExpires:     time.Duration(r.MaxExpires) * time.Second,
 		MaxContacts:    r.MaxContacts,
+		ServiceRoute:   r.ServiceRoute,
 	})
 	return nil
 }

@@ -25,6 +25,7 @@ type serverTx struct {
 	timer   timer
 	key     string
 	invite  bool
+	trying  txn.Instant // when a request other than INVITE gets its 100, or Never
 
 	local   int
 	source  netip.AddrPort
@@ -97,10 +98,15 @@ func (c *Core) newServer(p *packet) *serverTx {
 		source:  p.source,
 		reply:   p.reply,
 		request: bytes.Clone(p.m.Raw),
+		trying:  txn.Never,
 	}
 	s.branches = s.one[:0]
 	s.timer.owner = s
 	c.servers[s.key] = s
+	if !s.invite {
+		s.trying = c.now + c.cfg.Timing.Patience()
+		c.settleServer(s, 0)
+	}
 	return s
 }
 
@@ -148,11 +154,21 @@ func (c *Core) settleServer(s *serverTx, act txn.Action) {
 		}
 		return
 	}
-	c.timers.set(&s.timer, s.machine.Next())
+	if s.machine.State() != txn.Trying {
+		s.trying = txn.Never
+	}
+	c.timers.set(&s.timer, min(s.machine.Next(), s.trying))
 }
 
-// tick resends the last response, or ends the transaction.
+// tick resends the last response, or ends the transaction. A request other than
+// INVITE gets its 100 when its sender has come to repeat it slowly, and not before
+// (RFC 4320 §4.1).
 func (s *serverTx) tick(c *Core) {
+	if c.now >= s.trying {
+		s.trying = txn.Never
+		c.answer(s, 100, "Trying")
+		return
+	}
 	act := s.machine.Tick(c.now)
 	if act.Has(txn.Send) {
 		c.send(s.local, s.reply, s.last, nil)

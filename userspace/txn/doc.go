@@ -34,6 +34,16 @@ func DefaultTiming() Timing {
 	return Timing{T1: 500 * time.Millisecond, T2: 4 * time.Second, T4: 5 * time.Second, D: 32 * time.Second}
 }
 
+// Patience is how long it takes timer E to reach T2: until then the sender of a
+// request other than INVITE is not to be told 100 (RFC 4320 §4.1).
+func (t *Timing) Patience() time.Duration {
+	sum := time.Duration(0)
+	for interval := t.T1; interval < t.T2; interval *= 2 {
+		sum += interval
+	}
+	return sum
+}
+
 // Limit is 64*T1, how long a transaction waits for the other side.
 func (t *Timing) Limit() time.Duration { return 64 * t.T1 }
 

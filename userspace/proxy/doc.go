@@ -3,6 +3,9 @@
 // Package proxy is sipsteer's own worker: a transaction-stateful, record-routing
 // SIP proxy (RFC 3261 §16, RFC 6026).
 //
+// A request with several targets (package handover) forks: its server transaction
+// is the response context, each branch a client transaction of its own.
+//
 // Core is pure: datagrams and times go in, datagrams come out. Worker is the
 // thin shell round it, one goroutine that owns the Core and one reader for each
 // socket.

@@ -9,6 +9,7 @@
 #include "include/judge.h"
 #include "include/dialog.h"
 #include "include/party.h"
+#include "include/direct.h"
 #include "include/forward.h"
 
 inline_always int pass(enum outcome o) {
@@ -25,45 +26,82 @@ inline_always int finish(enum outcome o) {
 	return o >= DROP_NOT_SIP ? drop(o) : pass(o);
 }
 
-inline_always int forward_pinned(struct xdp_md *ctx, struct scratch *s, const struct pin_key *key, struct pin *pin) {
-	u32 id = pin->worker;
-	struct worker *w = bpf_map_lookup_elem(&workers, &id);
-	if (!w || w->forward == FORWARD_NONE)
-		return pass(PASS_NO_WORKER);
-	enum outcome o = hindrance(ctx, &s->p, w);
-	if (o == DROP_TOO_BIG) {
-		add_one(&outcomes, o);
-		return answer_too_big(ctx, s->p.l3, w->mtu - overhead(w), s->p.v6);
-	}
-	if (o != UNDECIDED)
-		return pass(o);
+inline_always struct note note_of(struct scratch *s) {
+	const struct message *m = &s->m;
 
-	struct note n = {
-		.status = s->m.status,
-		.method = s->m.status ? s->m.cseq_method : s->m.method,
-		.cseq = s->m.cseq,
-		.leg = s->m.status && pin->state == STATE_EARLY ? leg_bit(s) : 0,
+	return (struct note){
+		.status = m->status,
+		.method = m->status ? m->cseq_method : m->method,
+		.cseq = m->cseq,
 		.now = read_clock(&s->clock),
 	};
+}
+
+inline_always void note_in_pin(struct scratch *s, struct pin *pin) {
+	struct note n = note_of(s);
+
+	n.leg = n.status && pin->state == STATE_EARLY ? leg_bit(s) : 0;
 	if (dialog_note(pin, &n))
 		pin->ended_by = hung_up(pin, from_tail(s), to_tail(s));
-	add_one(&worker_packets, id);
-	int action = XDP_PASS;
-	add_one(&outcomes, forward(ctx, &s->p, w, key, &action));
-	return action;
+}
+
+inline_always int hinder(struct xdp_md *ctx, const struct packet *p, const struct worker *w, enum outcome o) {
+	if (o != DROP_TOO_BIG)
+		return pass(o);
+	add_one(&outcomes, o);
+	return answer_too_big(ctx, p->l3, w->mtu - overhead(w), p->v6);
+}
+
+// The worker under policy direct; 0 when there is none.
+inline_always u32 choose_direct(struct scratch *s, const struct service *to, const struct pin_key *key, bool initial) {
+	u32 zero = 0;
+	struct direct *d = bpf_map_lookup_elem(&direct_scratch, &zero);
+	if (!d)
+		return 0;
+
+	d->key = *key;
+	__builtin_memcpy(d->source, s->p.from, sizeof(d->source));
+	d->step_ns = to->new_pin_ns;
+	d->service = to->id;
+	d->slots = to->slots;
+	d->initial = initial;
+	d->makes = METHOD_NONE;
+	d->from = d->to = d->leg = 0;
+	read_direct(s, d);
+	d->note = note_of(s);
+	d->note.leg = d->leg;
+	return direct_worker(d);
 }
 
 inline_always int steer(struct xdp_md *ctx, struct scratch *s, const struct service *to) {
 	struct pin_key key = {};
+	struct pin *pin = 0;
+	u32 id;
 	enum outcome o = judge(s, to, &key);
+	bool direct = to->policy == POLICY_DIRECT;
 
-	if (o != UNDECIDED)
+	if (o != UNDECIDED && !(direct && o == PASS_INITIAL))
 		return finish(o);
-
-	struct pin *pin = bpf_map_lookup_elem(&pins, &key);
-	if (!pin)
-		return pass(PASS_NO_PIN);
-	return forward_pinned(ctx, s, &key, pin);
+	if (direct) {
+		id = choose_direct(s, to, &key, o == PASS_INITIAL);
+	} else {
+		pin = bpf_map_lookup_elem(&pins, &key);
+		if (!pin)
+			return pass(PASS_NO_PIN);
+		id = pin->worker;
+	}
+	struct worker *w = bpf_map_lookup_elem(&workers, &id);
+	if (!w || w->forward == FORWARD_NONE)
+		return pass(PASS_NO_WORKER);
+	o = hindrance(ctx, &s->p, w);
+	if (o != UNDECIDED)
+		return hinder(ctx, &s->p, w, o);
+	if (pin)
+		note_in_pin(s, pin);
+	add_one(&worker_packets, id);
+	int action = XDP_PASS;
+	add_one(&outcomes, forward(ctx, &s->p, w, &key, &action));
+	return action;
 }
 
 // Takes frames of several buffers too: headers are read in the first, the payload wherever it lies.
@@ -131,6 +169,20 @@ SEC("syscall") int merge_pin(struct merge_args *args) {
 		return 0;
 	dialog_merge(pin, &args->more);
 	args->found = 1;
+	return 0;
+}
+
+// A message of a service with policy direct that came to user space, treated as above: both give it the same worker.
+struct direct_args {
+	struct direct direct;
+	u32 worker; // set; 0 for none
+	u32 pad;
+};
+
+SEC("syscall") int choose_worker(struct direct_args *args) {
+	struct direct d = args->direct;
+
+	args->worker = direct_worker(&d);
 	return 0;
 }
 

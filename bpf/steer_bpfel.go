@@ -20,6 +20,36 @@ type SteerCallInfo struct {
 	To     [128]uint8
 }
 
+type SteerDirect struct {
+	_      structs.HostLayout
+	Key    SteerPinKey
+	Source [16]uint8
+	Note   struct {
+		_      structs.HostLayout
+		Status uint32
+		Method SteerMethod
+		Cseq   uint32
+		Leg    uint32
+		Now    uint64
+	}
+	From    uint64
+	To      uint64
+	StepNs  uint64
+	Service uint32
+	Slots   uint32
+	Initial uint32
+	Makes   SteerMethod
+	Leg     uint32
+	Pad     uint32
+}
+
+type SteerDirectArgs struct {
+	_      structs.HostLayout
+	Direct SteerDirect
+	Worker uint32
+	Pad    uint32
+}
+
 type SteerForward uint32
 
 const (
@@ -140,6 +170,14 @@ const (
 	SteerPinStateSTATE_ENDED     SteerPinState = 3
 )
 
+type SteerPolicy uint32
+
+const (
+	SteerPolicyPOLICY_PROXY    SteerPolicy = 0
+	SteerPolicyPOLICY_REDIRECT SteerPolicy = 1
+	SteerPolicyPOLICY_DIRECT   SteerPolicy = 2
+)
+
 type SteerScratch struct {
 	_     structs.HostLayout
 	Clock struct {
@@ -171,6 +209,7 @@ type SteerScratch struct {
 	P struct {
 		_         structs.HostLayout
 		To        SteerServiceKey
+		From      [16]uint8
 		L3        uint32
 		L4        uint32
 		IpLength  uint32
@@ -188,13 +227,14 @@ type SteerScratch struct {
 }
 
 type SteerService struct {
-	_      structs.HostLayout
-	Id     uint32
-	Kind   SteerServiceKind
-	Policy uint32
-	Pad    uint32
-	Secret [2]uint64
-	Keys   [42]uint64
+	_        structs.HostLayout
+	Id       uint32
+	Kind     SteerServiceKind
+	Policy   SteerPolicy
+	Slots    uint32
+	Secret   [2]uint64
+	Keys     [42]uint64
+	NewPinNs uint64
 }
 
 type SteerServiceKey struct {
@@ -239,6 +279,11 @@ type SteerWorker struct {
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
 	SteerMapCalls            = "calls"
+	SteerMapDirectAll        = "direct_all"
+	SteerMapDirectEvents     = "direct_events"
+	SteerMapDirectScratch    = "direct_scratch"
+	SteerMapDirectSources    = "direct_sources"
+	SteerMapMaglev           = "maglev"
 	SteerMapOutcomes         = "outcomes"
 	SteerMapPins             = "pins"
 	SteerMapScratch          = "scratch"
@@ -246,9 +291,12 @@ const (
 	SteerMapServices         = "services"
 	SteerMapWorkerPackets    = "worker_packets"
 	SteerMapWorkers          = "workers"
+	SteerProgChooseWorker    = "choose_worker"
 	SteerProgMergePin        = "merge_pin"
 	SteerProgNotePin         = "note_pin"
 	SteerProgSipsteer        = "sipsteer"
+	SteerVarNewPinsBurstNs   = "new_pins_burst_ns"
+	SteerVarNewPinsStepNs    = "new_pins_step_ns"
 	SteerVarPartialChecksums = "partial_checksums"
 )
 
@@ -294,9 +342,10 @@ type SteerSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type SteerProgramSpecs struct {
-	MergePin *ebpf.ProgramSpec `ebpf:"merge_pin"`
-	NotePin  *ebpf.ProgramSpec `ebpf:"note_pin"`
-	Sipsteer *ebpf.ProgramSpec `ebpf:"sipsteer"`
+	ChooseWorker *ebpf.ProgramSpec `ebpf:"choose_worker"`
+	MergePin     *ebpf.ProgramSpec `ebpf:"merge_pin"`
+	NotePin      *ebpf.ProgramSpec `ebpf:"note_pin"`
+	Sipsteer     *ebpf.ProgramSpec `ebpf:"sipsteer"`
 }
 
 // SteerMapSpecs contains maps before they are loaded into the kernel.
@@ -304,6 +353,11 @@ type SteerProgramSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type SteerMapSpecs struct {
 	Calls         *ebpf.MapSpec `ebpf:"calls"`
+	DirectAll     *ebpf.MapSpec `ebpf:"direct_all"`
+	DirectEvents  *ebpf.MapSpec `ebpf:"direct_events"`
+	DirectScratch *ebpf.MapSpec `ebpf:"direct_scratch"`
+	DirectSources *ebpf.MapSpec `ebpf:"direct_sources"`
+	Maglev        *ebpf.MapSpec `ebpf:"maglev"`
 	Outcomes      *ebpf.MapSpec `ebpf:"outcomes"`
 	Pins          *ebpf.MapSpec `ebpf:"pins"`
 	Scratch       *ebpf.MapSpec `ebpf:"scratch"`
@@ -317,6 +371,8 @@ type SteerMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type SteerVariableSpecs struct {
+	NewPinsBurstNs   *ebpf.VariableSpec `ebpf:"new_pins_burst_ns"`
+	NewPinsStepNs    *ebpf.VariableSpec `ebpf:"new_pins_step_ns"`
 	PartialChecksums *ebpf.VariableSpec `ebpf:"partial_checksums"`
 }
 
@@ -341,6 +397,11 @@ func (o *SteerObjects) Close() error {
 // It can be passed to LoadSteerObjects or ebpf.CollectionSpec.LoadAndAssign.
 type SteerMaps struct {
 	Calls         *ebpf.Map `ebpf:"calls"`
+	DirectAll     *ebpf.Map `ebpf:"direct_all"`
+	DirectEvents  *ebpf.Map `ebpf:"direct_events"`
+	DirectScratch *ebpf.Map `ebpf:"direct_scratch"`
+	DirectSources *ebpf.Map `ebpf:"direct_sources"`
+	Maglev        *ebpf.Map `ebpf:"maglev"`
 	Outcomes      *ebpf.Map `ebpf:"outcomes"`
 	Pins          *ebpf.Map `ebpf:"pins"`
 	Scratch       *ebpf.Map `ebpf:"scratch"`
@@ -353,6 +414,11 @@ type SteerMaps struct {
 func (m *SteerMaps) Close() error {
 	return _SteerClose(
 		m.Calls,
+		m.DirectAll,
+		m.DirectEvents,
+		m.DirectScratch,
+		m.DirectSources,
+		m.Maglev,
 		m.Outcomes,
 		m.Pins,
 		m.Scratch,
@@ -367,6 +433,8 @@ func (m *SteerMaps) Close() error {
 //
 // It can be passed to LoadSteerObjects or ebpf.CollectionSpec.LoadAndAssign.
 type SteerVariables struct {
+	NewPinsBurstNs   *ebpf.Variable `ebpf:"new_pins_burst_ns"`
+	NewPinsStepNs    *ebpf.Variable `ebpf:"new_pins_step_ns"`
 	PartialChecksums *ebpf.Variable `ebpf:"partial_checksums"`
 }
 
@@ -374,13 +442,15 @@ type SteerVariables struct {
 //
 // It can be passed to LoadSteerObjects or ebpf.CollectionSpec.LoadAndAssign.
 type SteerPrograms struct {
-	MergePin *ebpf.Program `ebpf:"merge_pin"`
-	NotePin  *ebpf.Program `ebpf:"note_pin"`
-	Sipsteer *ebpf.Program `ebpf:"sipsteer"`
+	ChooseWorker *ebpf.Program `ebpf:"choose_worker"`
+	MergePin     *ebpf.Program `ebpf:"merge_pin"`
+	NotePin      *ebpf.Program `ebpf:"note_pin"`
+	Sipsteer     *ebpf.Program `ebpf:"sipsteer"`
 }
 
 func (p *SteerPrograms) Close() error {
 	return _SteerClose(
+		p.ChooseWorker,
 		p.MergePin,
 		p.NotePin,
 		p.Sipsteer,

@@ -37,11 +37,17 @@ enum map_type {
 	MAP_HASH = 1,
 	MAP_ARRAY = 2,
 	MAP_PERCPU_ARRAY = 6,
+	MAP_LRU_HASH = 9,
 	MAP_LPM_TRIE = 11,
+	MAP_ARRAY_OF_MAPS = 12,
 };
 #define MAP_NO_PREALLOC 1
+#define MAP_INNER 0x1000 // Linux 5.10: inner maps may differ in size
+#define UPDATE_ANY 0
+#define UPDATE_NEW 1 // fails when the key is there
 
 static void *(*const bpf_map_lookup_elem)(const void *map, const void *key) = (void *)1;
+static long (*const bpf_map_update_elem)(const void *map, const void *key, const void *value, u64 flags) = (void *)2;
 static long (*const bpf_redirect)(u32 ifindex, u64 flags) = (void *)23;
 static long (*const bpf_xdp_adjust_head)(struct xdp_md *ctx, int delta) = (void *)44;
 static long (*const bpf_xdp_adjust_tail)(struct xdp_md *ctx, int delta) = (void *)65;

@@ -47,6 +47,47 @@ struct {
 	MAP_TYPE(value, struct call_info);
 } calls SEC(".maps");
 
+// Slots of a Maglev table, each with a worker. User space makes one of the size that the service has.
+struct maglev_slots {
+	MAP_UINT(type, MAP_ARRAY);
+	MAP_UINT(max_entries, 1);
+	MAP_UINT(map_flags, MAP_INNER);
+	MAP_TYPE(key, u32);
+	MAP_TYPE(value, u32);
+};
+
+// The tables of services with policy direct, by the services' ids. One is replaced as a whole.
+struct {
+	MAP_UINT(type, MAP_ARRAY_OF_MAPS);
+	MAP_UINT(max_entries, MAX_SERVICES + 1);
+	MAP_TYPE(key, u32);
+	struct maglev_slots *values[];
+} maglev SEC(".maps");
+
+// How far each source has used up what new pins it may have made: include/bucket.h. IPv6 by /64.
+struct {
+	MAP_UINT(type, MAP_LRU_HASH);
+	MAP_UINT(max_entries, 16384);
+	MAP_TYPE(key, u8[16]);
+	MAP_TYPE(value, u64);
+} direct_sources SEC(".maps");
+
+// The same of all sources together.
+struct {
+	MAP_UINT(type, MAP_ARRAY);
+	MAP_UINT(max_entries, 1);
+	MAP_TYPE(key, u32);
+	MAP_TYPE(value, u64);
+} direct_all SEC(".maps");
+
+// What policy direct did, by enum direct_event.
+struct {
+	MAP_UINT(type, MAP_PERCPU_ARRAY);
+	MAP_UINT(max_entries, DIRECT_EVENTS);
+	MAP_TYPE(key, u32);
+	MAP_TYPE(value, u64);
+} direct_events SEC(".maps");
+
 // Packets steered to each worker.
 struct {
 	MAP_UINT(type, MAP_PERCPU_ARRAY);

@@ -93,6 +93,7 @@ inline_always struct cursor cursor_of(struct xdp_md *ctx) {
 // What parsing leaves for the steps after it.
 struct packet {
 	struct service_key to;
+	u8 from[16];    // source address, as in struct service_key
 	u32 l3;         // offset of the IP header
 	u32 l4;         // offset of the UDP header
 	u32 ip_length;  // of the whole IP packet, as its header says
@@ -119,6 +120,8 @@ inline_always enum outcome parse_ipv4(struct cursor *c, struct packet *p) {
 	p->room = p->ip_length > sizeof(*ip) ? p->ip_length - sizeof(*ip) : 0;
 	p->to.addr[10] = p->to.addr[11] = 0xff;
 	__builtin_memcpy(p->to.addr + 12, ip->dst, 4);
+	p->from[10] = p->from[11] = 0xff;
+	__builtin_memcpy(p->from + 12, ip->src, 4);
 	return UNDECIDED;
 }
 
@@ -174,6 +177,7 @@ inline_always enum outcome parse_ipv6(struct cursor *c, struct packet *p) {
 	p->v6 = 1;
 	p->ip_length = sizeof(*ip) + length;
 	__builtin_memcpy(p->to.addr, ip->dst, 16);
+	__builtin_memcpy(p->from, ip->src, 16);
 	switch (next) {
 	case PROTO_UDP:
 		return UNDECIDED;

@@ -10,6 +10,12 @@ enum service_kind {
 	SERVICE_WORKER_PORT, // where local workers listen; closed from outside
 };
 
+enum policy {
+	POLICY_PROXY,
+	POLICY_REDIRECT,
+	POLICY_DIRECT, // include/direct.h
+};
+
 struct service_key {
 	u8 addr[16]; // IPv4 in its mapped form, ::ffff:a.b.c.d
 	be16 port;
@@ -24,10 +30,11 @@ struct service_key {
 struct service {
 	u32 id;
 	enum service_kind kind;
-	u32 policy;
-	u32 pad;
+	enum policy policy;
+	u32 slots;           // direct: of its table in maglev, a prime
 	u64 secret[2];       // keys the hash of Call-IDs: little-endian halves, of this service alone
 	u64 keys[HASH_KEYS]; // the same for short ones; made of the secret
+	u64 new_pin_ns;      // direct: a source may have one pin made in this time
 };
 
 enum forward {
@@ -109,6 +116,16 @@ struct pin {
 	u64 requests;
 	u64 responses;
 	u64 caller; // the last bytes of From in the request that made the pin: the caller's tag. 0: not known
+};
+
+// What policy direct does besides forwarding, each with a counter.
+enum direct_event {
+	DIRECT_PINNED,      // normal: a pin was made for a new dialog
+	DIRECT_MOVED,       // not normal: a pin's worker is gone, another took it over
+	DIRECT_OVER_SOURCE, // not normal: no pin, the source had too many made; steered by the table
+	DIRECT_OVER_ALL,    // not normal: no pin, all sources together had too many made
+	DIRECT_TABLE_FULL,  // not normal: no pin, there is no room
+	DIRECT_EVENTS,
 };
 
 // The names behind a key, NUL padded. Written and read by the control plane alone.

@@ -6,7 +6,6 @@
 package pool
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -106,7 +105,7 @@ func (p *Pool) Choose(key steer.Key) (id uint32, ok bool) {
 	if t == nil {
 		return 0, false
 	}
-	return t[binary.LittleEndian.Uint64(key[:8])%uint64(len(t))], true
+	return t[key.Slot(uint32(len(t)))], true
 }
 
 // Reachable tells whether a worker that has a call can still be given its packets.

@@ -40,6 +40,9 @@ func openJudges(kernel bool) (*judges, error) {
 	if err := j.kernel.ReplaceServices(steertest.Services()); err != nil {
 		return nil, err
 	}
+	if err := j.kernel.SetSlots(steertest.DirectID, steertest.DirectSlots); err != nil {
+		return nil, err
+	}
 	for id, w := range steertest.Workers() {
 		if w.Forward == steer.ForwardNone {
 			continue
@@ -73,6 +76,7 @@ func (j *judges) differ(x execution) string {
 		}
 		return &after
 	}
+	j.tables.Direct.Add = func(_ steer.Key, p steer.Pin) bool { after = p; return true }
 	twin := steer.Frame(x.frame, steertest.IngressIndex, j.tables)
 	j.met[twin.Outcome]++
 	if d := j.differReference(x, twin.Outcome, key); d != "" {
@@ -86,9 +90,9 @@ func (j *judges) differ(x execution) string {
 
 // differReference holds the twin against the plain reading.
 func (j *judges) differReference(x execution, twin steer.Outcome, key steer.Key) string {
-	want, callID := j.reference(x)
-	if callID != nil && key != steertest.Secret.Key(callID) {
-		return fmt.Sprintf("the twin looks for key %v, the reference for Call-ID %q", key, callID)
+	want, wantKey := j.reference(x)
+	if wantKey != nil && key != *wantKey {
+		return fmt.Sprintf("the twin looks for key %v, the reference for %v", key, *wantKey)
 	}
 	if want != twin {
 		return fmt.Sprintf("the twin says %v, the reference %v", twin, want)
@@ -96,8 +100,8 @@ func (j *judges) differReference(x execution, twin steer.Outcome, key steer.Key)
 	return ""
 }
 
-// reference gives the outcome by the plain reading, and the Call-ID where it comes to looking for a pin.
-func (j *judges) reference(x execution) (want steer.Outcome, callID []byte) {
+// reference gives the outcome by the plain reading, and the key where it comes to looking for a pin.
+func (j *judges) reference(x execution) (want steer.Outcome, key *steer.Key) {
 	d, want := steertest.ReferenceFrame(string(x.frame))
 	if want != steer.Undecided {
 		return want, nil
@@ -112,15 +116,28 @@ func (j *judges) reference(x execution) (want steer.Outcome, callID []byte) {
 		return steer.DropWorkerPort, nil
 	}
 	m := steertest.Reference(d.Payload)
-	switch {
-	case m.Unjudged != steer.Undecided:
+	if m.Unjudged != steer.Undecided {
 		return m.Unjudged, nil
+	}
+	k := service.Secret.Key(m.CallID)
+	switch {
+	case service.Policy == steer.PolicyDirect:
+		return direct(k, x.pin), &k
 	case m.Initial():
 		return steer.PassInitial, nil
 	case x.pin == nil:
-		return steer.PassNoPin, m.CallID
+		return steer.PassNoPin, &k
 	}
-	return steered[x.pin.Worker], m.CallID
+	return steered[x.pin.Worker], &k
+}
+
+// direct is what becomes of a packet under policy direct: to the pin's worker if there is a way to it, else to the
+// table's.
+func direct(k steer.Key, pin *steer.Pin) steer.Outcome {
+	if pin != nil && steered[pin.Worker] != steer.PassNoWorker {
+		return steered[pin.Worker]
+	}
+	return steered[steertest.DirectSlots[k.Slot(uint32(len(steertest.DirectSlots)))]]
 }
 
 // steered is what becomes of a pinned packet, by worker.
@@ -131,11 +148,14 @@ var steered = map[uint32]steer.Outcome{
 
 // differKernel holds the kernel against the twin: outcome, action, the frame as it leaves, the pin as it stands after.
 func (j *judges) differKernel(x execution, twin steer.FrameVerdict, after steer.Pin, key steer.Key, asked bool) string {
-	pinned := asked && x.pin != nil
-	if pinned {
-		if err := j.kernel.Pins().Put(key, *x.pin); err != nil {
+	var before steer.Pin
+	if asked && x.pin != nil {
+		before = *x.pin
+		if err := j.kernel.Pins().Put(key, before); err != nil {
 			return err.Error()
 		}
+	}
+	if after.Worker != 0 && asked { // pinned before, or by the program
 		defer j.kernel.Pins().Delete(key)
 	}
 	action, outcome, frame, err := j.kernel.Run(x.frame)
@@ -149,11 +169,11 @@ func (j *judges) differKernel(x execution, twin steer.FrameVerdict, after steer.
 	case !bytes.Equal(frame, twin.Frame):
 		return fmt.Sprintf("the kernel sends %x, the twin %x", frame, twin.Frame)
 	}
-	if !pinned {
+	if !asked {
 		return ""
 	}
 	pin, ok := j.kernel.Pins().Get(key)
-	if pin = steertest.Settle(*x.pin, pin); !ok || pin != after {
+	if pin = steertest.Settle(before, pin); ok != (after.Worker != 0) || pin != after {
 		return fmt.Sprintf("the kernel leaves the pin %+v, the twin %+v", pin, after)
 	}
 	return ""

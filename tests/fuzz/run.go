@@ -106,16 +106,27 @@ func seeds(s settings) []string {
 	return all
 }
 
-// execution puts a message into a packet: one in four with changes below SIP.
+// execution puts a message into a packet: one in eight with changes below SIP, one to policy direct.
 func (m mutator) execution(text string) execution {
 	p := m.packet(text)
 	x := execution{payload: p.Payload, sound: m.IntN(4) != 0, pin: m.pin(text)}
-	if x.sound {
+	switch {
+	case x.sound:
 		x.frame = p.Frame()
-	} else {
+	case m.IntN(2) == 0:
+		x.frame = toDirect(p).Frame()
+	default:
 		x.frame = m.bend(p)
 	}
 	return x
+}
+
+// toDirect sends a packet to the service with policy direct.
+func toDirect(p steertest.Packet) steertest.Packet {
+	if p.Dst = steertest.Direct; p.Src.Addr().Is6() {
+		p.Dst = steertest.Direct6
+	}
+	return p
 }
 
 // pin makes a pin of any kind to any worker; nil for none. Its caller is often a party of the message.

@@ -263,7 +263,7 @@ func (d *Datapath) Detach() error {
 		l.remove()
 		delete(d.links, name)
 	}
-	err := d.objs.Close()
+	err := errors.Join(d.slots.close(), d.objs.Close())
 	if d.lock != nil {
 		err = errors.Join(err, removeAll(d.cfg.PinPath), d.lock.Close())
 		d.lock = nil

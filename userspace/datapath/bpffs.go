@@ -79,7 +79,7 @@ var keepsCalls = map[string]bool{"pins": true, "calls": true}
 // calls must fit; others are replaced, for the daemon fills them again.
 func readyPinnedMaps(spec *ebpf.CollectionSpec, dir string) error {
 	for name, m := range spec.Maps {
-		if name == "scratch" || strings.HasPrefix(name, ".") {
+		if name == "scratch" || name == "direct_scratch" || strings.HasPrefix(name, ".") {
 			continue
 		}
 		m.Pinning = ebpf.PinByName

@@ -16,6 +16,7 @@ import (
 	"github.com/vishvananda/netlink"
 
 	"github.com/sipsteer/sipsteer/bpf"
+	"github.com/sipsteer/sipsteer/userspace/steer"
 )
 
 // Mode says how the program is attached.
@@ -37,7 +38,8 @@ type Config struct {
 	// PartialChecksums says that senders of this host may leave UDP checksums to their device. Open finds out by itself
 	// for veth interfaces.
 	PartialChecksums bool
-	MaxPins          int // size of the pin table, allocated at once (about 130 bytes each); 0 = 262144
+	MaxPins          int             // size of the pin table, allocated at once (about 130 bytes each); 0 = 262144
+	NewPins          steer.PinBounds // of what the program pins itself by policy direct, of all sources together
 
 	trial bool // for OpenTrial
 }
@@ -50,6 +52,7 @@ const DefaultMaxPins = 262144
 type Datapath struct {
 	cfg      Config
 	objs     bpf.SteerObjects
+	slots    slotTables
 	pins     *Pins
 	links    map[string]pinnedLink // by interface
 	lock     *os.File              // on the directory; nil when nothing is pinned
@@ -69,7 +72,7 @@ func Open(cfg Config) (*Datapath, error) {
 	if err := rlimit.RemoveMemlock(); err != nil {
 		return nil, hint("raising the limit of locked memory", err)
 	}
-	d := &Datapath{cfg: cfg, links: map[string]pinnedLink{}}
+	d := &Datapath{cfg: cfg, links: map[string]pinnedLink{}, slots: slotTables{tables: map[uint16]*ebpf.Map{}}}
 	if cfg.PinPath != "" {
 		fresh, err := makePinPath(cfg.PinPath)
 		if err != nil {
@@ -96,6 +99,11 @@ func (d *Datapath) load() error {
 	}
 	if err := spec.Variables["partial_checksums"].Set(d.cfg.PartialChecksums || anyVeth(d.cfg.Interfaces)); err != nil {
 		return fmt.Errorf("setting what checksums to expect: %w", err)
+	}
+	for name, v := range map[string]uint64{"new_pins_step_ns": d.cfg.NewPins.StepNS, "new_pins_burst_ns": d.cfg.NewPins.BurstNS} {
+		if err := spec.Variables[name].Set(v); err != nil {
+			return fmt.Errorf("setting %s: %w", name, err)
+		}
 	}
 	spec.Maps["pins"].MaxEntries = uint32(d.cfg.MaxPins)
 	spec.Maps["calls"].MaxEntries = uint32(d.cfg.MaxPins)
@@ -140,7 +148,7 @@ func (d *Datapath) Close() error {
 		errs = append(errs, l.link.Close())
 	}
 	d.links = map[string]pinnedLink{}
-	errs = append(errs, d.objs.Close())
+	errs = append(errs, d.slots.close(), d.objs.Close())
 	d.removeFresh()
 	if d.lock != nil {
 		errs = append(errs, d.lock.Close())

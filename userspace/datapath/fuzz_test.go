@@ -34,7 +34,9 @@ func agree(t *testing.T, d *Datapath, frame []byte, before *steer.Pin) {
 		p := *before
 		after = &p
 	}
-	want := steer.Frame(frame, steertest.IngressIndex, steertest.Tables(key, after))
+	tables = steertest.Tables(key, after)
+	tables.Direct.Add = func(_ steer.Key, p steer.Pin) bool { after = &p; return true }
+	want := steer.Frame(frame, steertest.IngressIndex, tables)
 	got := runFrame(t, d, frame, key, before)
 	if got.action != want.Action || len(got.outcomes) != 1 || got.outcomes[want.Outcome] != 1 {
 		t.Fatalf("kernel says %v (XDP action %d), twin %v (%d)\n%q", got.outcomes, got.action, want.Outcome, want.Action, frame)
@@ -43,7 +45,10 @@ func agree(t *testing.T, d *Datapath, frame []byte, before *steer.Pin) {
 		t.Fatalf("kernel sends\n%x, twin\n%x", got.frame, want.Frame)
 	}
 	if before == nil {
-		return
+		before = &steer.Pin{}
+	}
+	if after == nil {
+		after = &steer.Pin{}
 	}
 	if settled := steertest.Settle(*before, got.pin); settled != *after {
 		t.Fatalf("kernel leaves pin %+v, twin %+v", settled, *after)

@@ -77,7 +77,7 @@ func (o *Observer) Worker(id uint32) Worker {
 func serviceFromC(v bpf.SteerService) Service {
 	return Service{
 		ID: uint16(v.Id), Kind: steer.ServiceKind(v.Kind), Policy: steer.Policy(v.Policy),
-		Secret: steer.SecretOf(v.Secret[0], v.Secret[1]),
+		Secret: steer.SecretOf(v.Secret[0], v.Secret[1]), Slots: v.Slots, NewPinNS: v.NewPinNs,
 	}
 }
 

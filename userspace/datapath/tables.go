@@ -43,7 +43,8 @@ func keyAddr(k bpf.SteerServiceKey) netip.AddrPort {
 func (d *Datapath) SetService(addr netip.AddrPort, s Service) error {
 	k0, k1 := s.Secret.Halves()
 	v := bpf.SteerService{
-		Id: uint32(s.ID), Kind: bpf.SteerServiceKind(s.Kind), Policy: uint32(s.Policy), Secret: [2]uint64{k0, k1}, Keys: s.Secret.HashKeys(),
+		Id: uint32(s.ID), Kind: bpf.SteerServiceKind(s.Kind), Policy: bpf.SteerPolicy(s.Policy), Secret: [2]uint64{k0, k1},
+		Keys: s.Secret.HashKeys(), Slots: s.Slots, NewPinNs: s.NewPinNS,
 	}
 	k := serviceKey(addr)
 	if err := d.objs.Services.Put(k, v); err != nil {

@@ -99,6 +99,9 @@ func (t *Trial) ReplaceServices(s map[netip.AddrPort]Service) error { return t.d
 // SetWorker sets the way to a worker.
 func (t *Trial) SetWorker(id uint32, w Worker) error { return t.d.SetWorker(id, w) }
 
+// SetSlots sets the Maglev table of a service with policy direct.
+func (t *Trial) SetSlots(service uint16, slots []uint32) error { return t.d.SetSlots(service, slots) }
+
 // Pins returns the trial's own pins.
 func (t *Trial) Pins() *Pins { return t.d.Pins() }
 

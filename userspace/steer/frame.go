@@ -54,6 +54,9 @@ func Frame(frame []byte, ifindex uint32, t Tables) FrameVerdict {
 	}
 
 	m := Scan(frame[d.udp+udpLen : d.udp+d.length])
+	if service.Policy == PolicyDirect && m.Unjudged == Undecided {
+		return frameDirect(frame, d, m, service, ifindex, t)
+	}
 	var pin *Pin
 	v := Decide(m, func(k Key) (Pin, bool) {
 		if pin = t.Pin(k); pin == nil {
@@ -77,6 +80,27 @@ func Frame(frame []byte, ifindex uint32, t Tables) FrameVerdict {
 	return out
 }
 
+// frameDirect does what Frame does with a message that could be judged, under policy direct.
+func frameDirect(frame []byte, d datagram, m Message, s Service, ifindex uint32, t Tables) FrameVerdict {
+	t.Direct.Pin, t.Direct.NowNS = t.Pin, t.NowNS
+	t.Direct.Alive = func(id uint32) bool {
+		w, ok := t.Worker(id)
+		return ok && w.Forward != ForwardNone
+	}
+	key := s.Secret.Key(m.CallID)
+	id := Direct(key, m, d.src, s, t.Direct)
+	w, ok := t.Worker(id)
+	if id == 0 || !ok {
+		return stop(frame, PassNoWorker)
+	}
+	if o := d.hindrance(frame, w, t.PartialChecksums); o != Undecided {
+		return d.hindered(frame, o, w)
+	}
+	out := d.forward(frame, ifindex, w, key)
+	out.Key, out.Worker = key, id
+	return out
+}
+
 func stop(frame []byte, o Outcome) FrameVerdict {
 	action := XDPPass
 	if o.Action() == ActionDrop {
@@ -91,6 +115,7 @@ type datagram struct {
 	v6     bool
 	ip     int // offset of the IP header
 	total  int // of the IP packet, as its header says
+	src    netip.Addr
 	udp    int // offset of the UDP header
 	length int // of header and payload, as the UDP header says
 	room   int // for these, as the IP header says
@@ -143,6 +168,7 @@ func (d *datagram) parseIPv4(p []byte) (netip.Addr, Outcome) {
 		return netip.Addr{}, PassFragment
 	}
 	d.udp = ipv4Len
+	d.src = netip.AddrFrom4([4]byte(p[12:16]))
 	d.total = int(binary.BigEndian.Uint16(p[2:]))
 	d.room = d.total - ipv4Len
 	return netip.AddrFrom4([4]byte(p[16:20])), Undecided
@@ -163,6 +189,7 @@ func (d *datagram) parseIPv6(p []byte) (netip.Addr, Outcome) {
 		return netip.Addr{}, PassNotOurs
 	}
 	d.udp = ipv6Len + skipped
+	d.src = netip.AddrFrom16([16]byte(p[8:24]))
 	d.v6 = true
 	d.total = ipv6Len + int(binary.BigEndian.Uint16(p[4:]))
 	d.room = d.total - d.udp

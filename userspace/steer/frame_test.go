@@ -19,7 +19,9 @@ func TestFrameMeetsTheTable(t *testing.T) {
 				pin = &p
 			}
 			given := bytes.Clone(c.Frame)
-			v := steer.Frame(given, steertest.IngressIndex, steertest.Tables(steertest.Secret.Key([]byte(c.CallID)), pin))
+			tables := steertest.Tables(c.Key(), pin)
+			tables.Direct.Add = func(_ steer.Key, p steer.Pin) bool { pin = &p; return true }
+			v := steer.Frame(given, steertest.IngressIndex, tables)
 			if v.Outcome != c.Outcome || v.Action != c.Action {
 				t.Fatalf("got %v (XDP action %d), want %v (%d)", v.Outcome, v.Action, c.Outcome, c.Action)
 			}
@@ -29,7 +31,10 @@ func TestFrameMeetsTheTable(t *testing.T) {
 			if !bytes.Equal(given, c.Frame) {
 				t.Error("the frame given was changed")
 			}
-			if pin != nil && *pin != c.WantPin {
+			if pin == nil {
+				pin = &steer.Pin{}
+			}
+			if *pin != c.WantPin {
 				t.Errorf("pin is %+v, want %+v", *pin, c.WantPin)
 			}
 		})

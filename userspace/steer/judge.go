@@ -49,6 +49,10 @@ func (h *allHeaders) judgeRest(m *Message) Outcome {
 			return PassOddTo
 		}
 		m.HasToTag = has
+		if m.Makes() != MethodNone && h.count[headerCSeq] == 1 {
+			parseCSeq(m, h.value[headerCSeq])
+			m.CSeqMethod = MethodNone
+		}
 	}
 	if m.needsCSeq() && (h.count[headerCSeq] != 1 || !parseCSeq(m, h.value[headerCSeq])) {
 		return PassOddCSeq

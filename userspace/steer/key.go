@@ -14,6 +14,11 @@ type Key [16]byte
 // String returns the key in hexadecimal.
 func (k Key) String() string { return hex.EncodeToString(k[:]) }
 
+// Slot returns the slot of a Maglev table of that size that the key falls in.
+func (k Key) Slot(slots uint32) uint32 {
+	return uint32(binary.LittleEndian.Uint64(k[:8]) % uint64(slots))
+}
+
 // Secret keys the hash, so that nobody outside can aim a collision at a call. The cluster has one, and from it each
 // service.
 type Secret [16]byte

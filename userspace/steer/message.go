@@ -13,13 +13,17 @@ type Message struct {
 	// HasToTag is judged only where steering depends on it: in requests other than ACK and CANCEL.
 	HasToTag bool
 
-	// CSeq and CSeqMethod are judged only in responses and ACK.
+	// CSeq and CSeqMethod are judged only in responses and ACK. In an initial request CSeq is 0 when it cannot be read.
 	CSeq       uint32
 	CSeqMethod Method
 
-	// To and From are the Tails of these header fields: To of a response or BYE, From of a BYE, else 0; and 0 when
+	// To and From are the Tails of these header fields: To of a response or BYE, From of a BYE or a
+	// request that Makes a pin, else 0; and 0 when
 	// the field is missing, repeated or folded.
 	To, From uint64
+
+	// Subscribes says that the method is SUBSCRIBE or REFER, which begin a dialog as INVITE does.
+	Subscribes bool
 
 	// Unjudged says why the message could not be judged, or that it is to be dropped; Undecided when it could.
 	Unjudged Outcome

@@ -38,7 +38,7 @@ func (m *Message) setParties(text, to []byte) {
 	if bye || !m.Request {
 		m.To = Tail(to)
 	}
-	if bye {
+	if bye || m.Makes() != MethodNone {
 		m.From = fromTail(text)
 	}
 }

@@ -77,6 +77,7 @@ func readStartLine(m *Message, p []byte) Outcome {
 	} else if p[6] == ' ' {
 		m.Method = methodNamed(p[:6])
 	}
+	m.Subscribes = bytes.HasPrefix(p, []byte("SUBSCRIBE ")) || bytes.HasPrefix(p, []byte("REFER "))
 	return Undecided
 }
 

@@ -40,6 +40,10 @@ type Service struct {
 	Kind   ServiceKind
 	Policy Policy
 	Secret Secret // keys its Call-IDs
+
+	// Of policy direct: the slots of its Maglev table, and the time in which a source may have one pin made.
+	Slots    uint32
+	NewPinNS uint64
 }
 
 // Forward is the way to a worker.
@@ -94,6 +98,7 @@ type Tables struct {
 	Service func(netip.AddrPort) (Service, bool) // IPv4 addresses come unmapped
 	Worker  func(id uint32) (Worker, bool)
 	Pin     func(Key) *Pin // nil when there is none; Frame notes the message in it
+	Direct  DirectTables   // of services with policy direct; Pin, Alive and NowNS are filled in from here
 	// PartialChecksums says that senders of this host may leave UDP checksums to their device.
 	PartialChecksums bool
 	NowNS            uint64

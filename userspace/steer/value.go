@@ -30,7 +30,12 @@ func judgeHeader(m *Message, f *found, p []byte) Outcome {
 	}
 	m.CallID = p[id.begin:id.end:id.end]
 	if m.needsTo() {
-		return judgeTo(m, f, p)
+		o := judgeTo(m, f, p)
+		if o == Undecided && m.Makes() != MethodNone && !f.folded.has(headerCSeq) {
+			judgeCSeq(m, f, p) // only a pin holds it: one that cannot be read is no matter
+			m.CSeqMethod = MethodNone
+		}
+		return o
 	}
 	if m.needsCSeq() {
 		return judgeCSeq(m, f, p)

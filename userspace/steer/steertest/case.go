@@ -15,16 +15,20 @@ type Case struct {
 	Frame  []byte
 	CallID string     // of the pin
 	Pin    *steer.Pin // before; nil for none
+	secret steer.Secret
 
 	Action  steer.XDPAction
 	Outcome steer.Outcome
 	Want    []byte    // the frame as it leaves
-	WantPin steer.Pin // after, with times settled
+	WantPin steer.Pin // after, with times settled; zero for none
 }
+
+// Key is the key of the Call-ID at the service that the packet goes to.
+func (c Case) Key() steer.Key { return c.secret.Key([]byte(c.CallID)) }
 
 // Cases returns the whole table.
 func Cases() []Case {
-	return slices.Concat(messageCases(), frameCases(), tunnelCases(), dialogCases())
+	return slices.Concat(messageCases(), frameCases(), tunnelCases(), dialogCases(), directCases())
 }
 
 // steered fills in what is wanted when the packet goes to its worker.
@@ -60,7 +64,7 @@ func (c Case) stopped(o steer.Outcome) Case {
 }
 
 func newCase(name string, p Packet, pin *steer.Pin) Case {
-	c := Case{Name: name, Frame: p.Frame(), CallID: CallID, Pin: pin}
+	c := Case{Name: name, Frame: p.Frame(), CallID: CallID, Pin: pin, secret: Secret}
 	if pin != nil {
 		c.WantPin = *pin
 	}

@@ -18,6 +18,8 @@ const IngressIndex = 1
 var (
 	CallID  = "3848276298220188511@atlanta.example.com"
 	VIP     = netip.MustParseAddrPort("192.0.2.10:5060")
+	Direct  = netip.MustParseAddrPort("192.0.2.30:5060") // of the service with policy direct
+	Direct6 = netip.MustParseAddrPort("[2001:db8::30]:5060")
 	Other   = netip.MustParseAddrPort("192.0.2.20:5060")
 	VIP6    = netip.MustParseAddrPort("[2001:db8::10]:5060")
 	Client  = netip.MustParseAddrPort("198.51.100.7:5062")
@@ -42,6 +44,15 @@ const (
 	WorkerNarrowL2 = 13 // where 1500 bytes go through
 )
 
+// DirectID is the id of the service with policy direct.
+const DirectID = 3
+
+// DirectSecret keys its Call-IDs.
+var DirectSecret = Secret.Service("direct")
+
+// DirectSlots is its Maglev table, so small that a Call-ID is easily found for each worker.
+var DirectSlots = []uint32{WorkerLocal, WorkerTX, WorkerRedirect, WorkerDown, WorkerUnknown, WorkerTX, WorkerLocal}
+
 // LocalPort is the port of the local worker.
 const LocalPort = 40001
 
@@ -62,10 +73,16 @@ const GUEPort = 6080
 
 // Services returns the services of every case.
 func Services() map[netip.AddrPort]steer.Service {
+	direct := steer.Service{
+		ID: DirectID, Kind: steer.ServiceVIP, Policy: steer.PolicyDirect, Secret: DirectSecret,
+		Slots: uint32(len(DirectSlots)), NewPinNS: 1000, // no case is to meet the bound
+	}
 	return map[netip.AddrPort]steer.Service{
-		VIP:   {ID: 1, Kind: steer.ServiceVIP, Secret: Secret},
-		VIP6:  {ID: 1, Kind: steer.ServiceVIP, Secret: Secret},
-		Other: {ID: 2, Kind: steer.ServiceVIP, Secret: Secret.Service("other")},
+		VIP:     {ID: 1, Kind: steer.ServiceVIP, Secret: Secret},
+		VIP6:    {ID: 1, Kind: steer.ServiceVIP, Secret: Secret},
+		Other:   {ID: 2, Kind: steer.ServiceVIP, Secret: Secret.Service("other")},
+		Direct:  direct,
+		Direct6: direct,
 		netip.AddrPortFrom(VIP.Addr(), LocalPort):  {ID: 1, Kind: steer.ServiceWorkerPort},
 		netip.AddrPortFrom(VIP6.Addr(), LocalPort): {ID: 1, Kind: steer.ServiceWorkerPort},
 	}
@@ -106,6 +123,12 @@ func Tables(key steer.Key, pin *steer.Pin) steer.Tables {
 			}
 			return nil
 		},
+		Direct: steer.DirectTables{
+			Add:    func(steer.Key, steer.Pin) bool { return true },
+			Choose: func(_ steer.Service, k steer.Key) uint32 { return DirectSlots[k.Slot(uint32(len(DirectSlots)))] },
+			MayPin: func(netip.Addr, steer.Service, uint64) (bool, steer.DirectEvent) { return true, 0 },
+			Count:  func(steer.DirectEvent) {},
+		},
 		NowNS: Now,
 
 		PartialChecksums: true,
@@ -115,7 +138,7 @@ func Tables(key steer.Key, pin *steer.Pin) steer.Tables {
 // Settle returns the pin with every time that a packet changed set to Now, so that clocks do not matter.
 func Settle(before, after steer.Pin) steer.Pin {
 	settle := func(was uint64, is *uint64) {
-		if *is != was {
+		if *is != was && *is != 0 {
 			*is = Now
 		}
 	}

@@ -44,6 +44,7 @@ func refStartLine(p string) (m steer.Message) {
 		if m.Status = refStatus(p); m.Status == 0 {
 			word, _, _ := strings.Cut(p[:steer.MinMessage], " ")
 			m.Request, m.Method = true, refMethod(word)
+			m.Subscribes = word == "SUBSCRIBE" || word == "REFER"
 		}
 	}
 	return m
@@ -178,6 +179,10 @@ func refJudge(m *steer.Message, lines []refLine) steer.Outcome {
 	m.CallID = []byte(ids[0].value)
 	if needTo && (len(tos) != 1 || tos[0].wide || !refTo(m, tos[0].value)) {
 		return steer.PassOddTo
+	}
+	if needTo && !m.HasToTag && (m.Method == steer.MethodInvite || m.Subscribes) && len(cseqs) == 1 && !cseqs[0].wide && !cseqs[0].folded {
+		refCSeq(m, cseqs[0].value)
+		m.CSeqMethod = steer.MethodNone
 	}
 	if needCSeq && (len(cseqs) != 1 || cseqs[0].wide || !refCSeq(m, cseqs[0].value)) {
 		return steer.PassOddCSeq

@@ -144,7 +144,8 @@ inline_always struct pin new_pin(const struct direct *d, u32 worker) {
 global_fn u32 direct_worker(struct direct *d) {
 	if (!d)
 		return 0;
-	struct pin *pin = bpf_map_lookup_elem(&pins, &d->key);
+	struct pin_key key = d->key; // Linux 6.1 takes no key from behind a pointer of a global function
+	struct pin *pin = bpf_map_lookup_elem(&pins, &key);
 	if (pin)
 		return pinned_worker(pin, d);
 
@@ -152,11 +153,11 @@ global_fn u32 direct_worker(struct direct *d) {
 	if (!id || d->makes == METHOD_NONE || !may_pin(d))
 		return id;
 	struct pin fresh = new_pin(d, id);
-	if (bpf_map_update_elem(&pins, &d->key, &fresh, UPDATE_NEW) == 0) {
+	if (bpf_map_update_elem(&pins, &key, &fresh, UPDATE_NEW) == 0) {
 		count_direct(DIRECT_PINNED);
 		return id;
 	}
-	pin = bpf_map_lookup_elem(&pins, &d->key);
+	pin = bpf_map_lookup_elem(&pins, &key);
 	if (pin)
 		return pinned_worker(pin, d);
 	count_direct(DIRECT_TABLE_FULL);

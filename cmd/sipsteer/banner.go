@@ -25,7 +25,7 @@ type BannerInfo struct {
 func bannerInfo(cfg *config.Config, users []demoUser, r readyInfo) BannerInfo {
 	b := BannerInfo{
 		Version: version,
-		Domain:  cfg.Services[0].Domains[0],
+		Domain:  cfg.Services[0].Domains[0], // the embedded config's: it has one
 		Users:   users,
 		API:     "http://" + cfg.API.Listen,
 		Mode:    r.Mode,

@@ -86,10 +86,10 @@ func TestReadingCommands(t *testing.T) {
 		},
 		"workers":      {"WORKER STATE FORWARD ADDRESS WEIGHT STEERED DIALOGS", "w2 up local - 1 600 1"},
 		"workers list": {"w2 up local - 1 600 1"},
-		"dialogs":      {"c1@host ended w1 alice@example.com bob@example.com 2026-03-01 12:00:00 2026-03-01 12:00:04 2026-03-01 12:01:05 200 3 4"},
+		"dialogs":      {"c1@host ended edge w1 alice@example.com bob@example.com 2026-03-01 12:00:00 2026-03-01 12:00:04 2026-03-01 12:01:05 200 3 4"},
 		"dialogs --state early": {
-			"CALL-ID STATE WORKER FROM TO START ANSWER END CODE REQUESTS RESPONSES",
-			"c3@host early w1 bob@example.com alice@example.com 2026-03-01 12:00:00 - - - 1 0",
+			"CALL-ID STATE SERVICE WORKER FROM TO START ANSWER END CODE REQUESTS RESPONSES",
+			"c3@host early edge w1 bob@example.com alice@example.com 2026-03-01 12:00:00 - - - 1 0",
 		},
 		"dialogs list --call-id none":         {"no dialogs"},
 		"registrations":                       {"USER CONTACT BEHIND EXPIRES Q USER AGENT"},

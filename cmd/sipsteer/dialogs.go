@@ -83,9 +83,9 @@ func printDialogs(cmd *cobra.Command, dialogs []api.Dialog) error {
 			code = strconv.Itoa(d.FinalCode)
 		}
 		rows = append(rows, []string{
-			id, d.State, d.Worker, d.From, d.To, clock(d.Start), clock(d.Answer), clock(d.End), code,
+			id, d.State, d.Service, d.Worker, d.From, d.To, clock(d.Start), clock(d.Answer), clock(d.End), code,
 			strconv.FormatUint(d.Requests, 10), strconv.FormatUint(d.Responses, 10),
 		})
 	}
-	return table(w, []string{"CALL-ID", "STATE", "WORKER", "FROM", "TO", "START", "ANSWER", "END", "CODE", "REQUESTS", "RESPONSES"}, rows)
+	return table(w, []string{"CALL-ID", "STATE", "SERVICE", "WORKER", "FROM", "TO", "START", "ANSWER", "END", "CODE", "REQUESTS", "RESPONSES"}, rows)
 }

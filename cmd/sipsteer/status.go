@@ -45,7 +45,7 @@ func printStatus(w io.Writer, s *api.Status) error {
 		{"node", fmt.Sprintf("%s, sipsteer %s, up %s", s.Node, s.Version, span(time.Duration(s.UptimeSeconds*float64(time.Second))))},
 	}
 	for _, svc := range s.Services {
-		lines = append(lines, [2]string{"service", fmt.Sprintf("%s on %s for %s", svc.Name, strings.Join(svc.Listen, ", "), strings.Join(svc.Domains, ", "))})
+		lines = append(lines, [2]string{"service", serviceLine(&svc)})
 	}
 	lines = append(lines,
 		[2]string{"datapath", datapathMode(d)},
@@ -60,6 +60,14 @@ func printStatus(w io.Writer, s *api.Status) error {
 	}
 	fmt.Fprintln(w)
 	return printWorkers(w, s.Workers)
+}
+
+func serviceLine(s *api.ServiceStatus) string {
+	line := s.Name + " on " + strings.Join(s.Listen, ", ")
+	if len(s.Domains) == 0 {
+		return line + ", policy " + s.Policy
+	}
+	return line + " for " + strings.Join(s.Domains, ", ")
 }
 
 func datapathMode(d *api.DatapathStatus) string {

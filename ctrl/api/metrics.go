@@ -43,7 +43,7 @@ type collector struct {
 // of the IANA registry, and status codes.
 type descriptors struct {
 	build, uptime, mode, capacity, steps             *prometheus.Desc
-	steered, passed, dropped, outcomes               *prometheus.Desc
+	steered, passed, dropped, outcomes, direct       *prometheus.Desc
 	received, slowPath, answered, handedOver, refuse *prometheus.Desc
 	dialogs, registrations                           *prometheus.Desc
 	workerSteered, workerDialogs, workerState        *prometheus.Desc
@@ -62,6 +62,7 @@ func newCollector(src MetricsSource, version string) *collector {
 		passed:        d("datapath_passed_packets_total", "Packets of a service the datapath gave to the control plane."),
 		dropped:       d("datapath_dropped_packets_total", "Packets the datapath dropped.", "cause"),
 		outcomes:      d("datapath_outcome_packets_total", "Packets by named outcome of the datapath.", "outcome"),
+		direct:        d("datapath_direct_events_total", "Pins that policy direct made or moved, and new dialogs that got none.", "event"),
 		received:      d("control_received_messages_total", "Messages that reached the control plane.", "service", "method"),
 		slowPath:      d("control_steered_messages_total", "Messages of pinned calls that user space forwarded.", "service"),
 		answered:      d("control_responses_total", "Responses the control plane sent.", "service", "code"),
@@ -80,7 +81,7 @@ func newCollector(src MetricsSource, version string) *collector {
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	m := &c.m
 	for _, d := range []*prometheus.Desc{
-		m.build, m.uptime, m.mode, m.capacity, m.steps, m.steered, m.passed, m.dropped, m.outcomes,
+		m.build, m.uptime, m.mode, m.capacity, m.steps, m.steered, m.passed, m.dropped, m.outcomes, m.direct,
 		m.received, m.slowPath, m.answered, m.handedOver, m.refuse,
 		m.dialogs, m.registrations, m.workerSteered, m.workerDialogs, m.workerState,
 	} {
@@ -124,6 +125,7 @@ func (c *collector) collectDatapath(out sink, d *DatapathStatus) {
 	out.counter(c.m.passed, d.Passed)
 	out.counters(c.m.dropped, d.Dropped)
 	out.counters(c.m.outcomes, d.Outcomes)
+	out.counters(c.m.direct, d.Direct)
 }
 
 func (c *collector) collectService(out sink, s *ServiceMetrics) {

@@ -23,7 +23,8 @@ type ServiceStatus struct {
 	Name    string   `json:"name"`
 	Policy  string   `json:"policy"`
 	Listen  []string `json:"listen" doc:"As in the config, such as udp://192.0.2.10:5060"`
-	Domains []string `json:"domains"`
+	Domains []string `json:"domains" doc:"None with policy direct"`
+	Workers []string `json:"workers" doc:"Names of the workers that serve it"`
 }
 
 // DatapathStatus counts packets in the kernel, or in user space when the mode
@@ -35,6 +36,7 @@ type DatapathStatus struct {
 	Passed     uint64            `json:"passed" doc:"Packets of a service given to the control plane"`
 	Dropped    map[string]uint64 `json:"dropped" doc:"Packets dropped, by cause"`
 	Outcomes   map[string]uint64 `json:"outcomes" doc:"Every named outcome of the datapath"`
+	Direct     map[string]uint64 `json:"direct" doc:"Policy direct: pins made and moved, and new dialogs that got none, by cause"`
 }
 
 // ControlStatus counts messages that reached the control plane.
@@ -80,6 +82,7 @@ type Dialog struct {
 	CallID    string     `json:"call_id" doc:"Empty when only the kernel knows the call"`
 	Key       string     `json:"key" doc:"128-bit key of the pin, 32 hex digits"`
 	State     string     `json:"state" enum:"early,confirmed,ended"`
+	Service   string     `json:"service"`
 	Worker    string     `json:"worker"`
 	From      string     `json:"from"`
 	To        string     `json:"to"`

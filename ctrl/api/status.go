@@ -48,10 +48,12 @@ func status(ctx context.Context, src StatusSource) (Status, error) {
 	for i := range s.Services {
 		s.Services[i].Listen = listOf(s.Services[i].Listen)
 		s.Services[i].Domains = listOf(s.Services[i].Domains)
+		s.Services[i].Workers = listOf(s.Services[i].Workers)
 	}
 	s.Datapath.Interfaces = listOf(s.Datapath.Interfaces)
 	s.Datapath.Dropped = mapOf(s.Datapath.Dropped)
 	s.Datapath.Outcomes = mapOf(s.Datapath.Outcomes)
+	s.Datapath.Direct = mapOf(s.Datapath.Direct)
 	s.Control.Received = mapOf(s.Control.Received)
 	s.Control.Answered = mapOf(s.Control.Answered)
 	s.Control.Dropped = mapOf(s.Control.Dropped)

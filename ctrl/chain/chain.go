@@ -40,12 +40,19 @@ type Send func(transport.Datagram) error
 // top Via; ok is false for any other response.
 type Answered func(*sip.Message) (worker uint32, ok bool)
 
+// Balancer names the worker of a message of a service with policy direct, as the
+// kernel does, and notes the message in its pin or makes one; 0 when no worker
+// can have it.
+type Balancer func(key steer.Key, m steer.Message, source netip.Addr) (worker uint32, err error)
+
 // Registrar answers REGISTER requests, through done once the change is durable.
 type Registrar interface {
 	Register(now time.Time, m *sip.Message, source, local netip.AddrPort, aor string, done func(registrar.Answer))
 }
 
-// Config is what a chain is wired of; every field but Redirect is needed.
+// Config is what a chain is wired of. Every field is needed but Redirect, and
+// Balance, which makes it a chain for policy direct: that one takes Secret,
+// Deliver, Send and Signer, and leaves the others alone.
 type Config struct {
 	Service   uint16       // number of the service, as in pins
 	Secret    steer.Secret // of the service
@@ -62,6 +69,7 @@ type Config struct {
 	Deliver   Deliver
 	Send      Send
 	Answered  Answered
+	Balance   Balancer
 	Now       func() time.Time
 }
 
@@ -92,6 +100,10 @@ func (c *Chain) NewHandler() *Handler { return &Handler{Chain: c} }
 // of d.Data when it returns.
 func (h *Handler) Handle(d transport.Datagram) {
 	m := steer.Judge(d.Data)
+	if h.Balance != nil {
+		h.direct(d, m)
+		return
+	}
 	v := steer.Decide(m, h.Pins.Get, h.Secret)
 	h.count.outcomes[v.Outcome].Add(1)
 	switch v.Action {

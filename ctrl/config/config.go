@@ -69,10 +69,14 @@ type Service struct {
 	Listen []Listen `yaml:"listen"`
 	Policy string   `yaml:"policy"` // one of the Policy constants
 	// Domains are the host parts this service is responsible for, in lower
-	// case; an IPv6 literal is kept as "[2001:db8::1]", as in a SIP URI.
-	Domains []string `yaml:"domains"`
+	// case; an IPv6 literal is kept as "[2001:db8::1]", as in a SIP URI. None with
+	// PolicyDirect.
+	Domains []string `yaml:"domains,omitempty"`
 	// Workers are the names of the workers that serve it; empty means all.
 	Workers []string `yaml:"workers,omitempty"`
+	// NewPinsPerSource is, with PolicyDirect, how many new dialogs a second of one
+	// source get a pin, 1 to 1000000; ten seconds' worth may come at once.
+	NewPinsPerSource int `yaml:"new_pins_per_source"`
 	// MaglevSize is the number of slots of the table that spreads new calls over
 	// the workers: a prime from 251 to 1048573.
 	MaglevSize int `yaml:"maglev_size"`
@@ -83,10 +87,14 @@ func (s *Service) Serves(worker string) bool {
 	return len(s.Workers) == 0 || slices.Contains(s.Workers, worker)
 }
 
-// What becomes of a request that was authenticated and routed.
+// What becomes of a request: authenticated and routed first, but with
+// PolicyDirect.
 const (
 	PolicyProxy    = "proxy"    // it is handed to a worker
 	PolicyRedirect = "redirect" // the caller is told the contacts (302)
+	// PolicyDirect gives everything to workers that authenticate their callers
+	// themselves; the control plane is not on the path.
+	PolicyDirect = "direct"
 )
 
 // WorkerSpec is one worker as the control plane sees it.
@@ -183,6 +191,7 @@ func Default() *Config {
 func (s *Service) setDefaults() {
 	s.Policy = PolicyProxy
 	s.MaglevSize = 65537
+	s.NewPinsPerSource = 100
 }
 
 func (w *WorkerSpec) setDefaults() {

@@ -19,7 +19,7 @@ func Embedded(stateDir string) *Config {
 		Listen:     []Listen{{Addr: netip.MustParseAddrPort("127.0.0.1:5060")}},
 		Policy:     PolicyProxy,
 		Domains:    []string{"127.0.0.1"},
-		MaglevSize: 65537,
+		MaglevSize: 65537, NewPinsPerSource: 100,
 	}}
 	c.Workers = []WorkerSpec{
 		{Name: "w1", Forward: ForwardLocal, Weight: 1},

@@ -9,8 +9,6 @@ import "strings"
 // add the value to the list that the check of the key allows.
 func notInThisVersion(field, value string) bool {
 	switch field {
-	case "services.policy":
-		return value == "direct"
 	case "auth.algorithms":
 		return value == "SHA-512-256"
 	case "store":

@@ -61,11 +61,28 @@ func (r *report) checkServices(c *Config) {
 		key := fmt.Sprintf("services[%d]", i)
 		r.checkName(key+".name", s.Name)
 		r.checkUnique(names, key+".name", s.Name)
-		r.checkOneOf(key+".policy", "services.policy", s.Policy, PolicyProxy, PolicyRedirect)
+		r.checkOneOf(key+".policy", "services.policy", s.Policy, PolicyProxy, PolicyRedirect, PolicyDirect)
 		r.checkListens(sockets, key+".listen", s.Listen)
-		r.checkDomains(key+".domains", s.Domains)
+		if s.Policy == PolicyDirect {
+			r.checkDirect(key, &s, c.Workers)
+		} else {
+			r.checkDomains(key+".domains", s.Domains)
+		}
 		r.checkServiceWorkers(key, &s, c.Workers)
 	}
+}
+
+// checkDirect wants what only a service without a control plane can do with.
+func (r *report) checkDirect(key string, s *Service, workers []WorkerSpec) {
+	if len(s.Domains) > 0 {
+		r.fail(key+".domains", "policy direct registers and routes nobody; remove the domains, or say policy: proxy")
+	}
+	for _, w := range workers {
+		if w.Forward == ForwardLocal && s.Serves(w.Name) {
+			r.fail(key+".workers", "%s is local, a proxy that takes requests from the control plane alone; with policy direct, name workers that authenticate their callers themselves", w.Name)
+		}
+	}
+	r.checkRange(key+".new_pins_per_source", s.NewPinsPerSource, 1, 1000000)
 }
 
 func (r *report) checkServiceWorkers(key string, s *Service, workers []WorkerSpec) {

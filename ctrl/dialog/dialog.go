@@ -42,6 +42,10 @@ type Timeouts struct {
 	Early     time.Duration // ringing; above Timer C, 3 min (RFC 3261 §16.6)
 	Confirmed time.Duration // a call in which nobody says anything
 	Ended     time.Duration // retransmissions of BYE, above 64*T1, 32 s
+	// Crowd is the number of pins above which an early dialog that nobody has
+	// answered is kept no longer than an ended one: a flood leaves those behind. 0
+	// means never.
+	Crowd int
 }
 
 // Dialogs is the control plane's view of the pins. It is safe for concurrent use.
@@ -54,6 +58,7 @@ type Dialogs struct {
 	timeouts Timeouts
 	clock    func() uint64 // as Monotonic
 	recent   atomic.Pointer[Counts]
+	crowded  atomic.Bool // the last sweep found more than Timeouts.Crowd
 }
 
 // New makes the view. clock is Monotonic outside tests.
@@ -150,6 +155,7 @@ func (d *Dialogs) Sweep() (removed int, err error) {
 		}
 		return true
 	})
+	d.crowded.Store(d.timeouts.Crowd > 0 && counts.Early+counts.Confirmed+counts.Ended > d.timeouts.Crowd)
 	for _, k := range old {
 		if d.remove(k) {
 			removed++
@@ -182,6 +188,8 @@ func (d *Dialogs) expired(p steer.Pin, now uint64) bool {
 		idle = d.timeouts.Confirmed
 	case p.State == steer.StateEnded, p.Method == steer.MethodOther:
 		idle = d.timeouts.Ended
+	case p.Responses == 0 && d.crowded.Load():
+		idle = min(idle, d.timeouts.Ended)
 	}
 	return now > p.SeenNS && now-p.SeenNS > uint64(idle)
 }
@@ -193,6 +201,7 @@ type Dialog struct {
 	Call                     Call
 	State                    steer.State
 	Worker                   uint32
+	Service                  uint16
 	Start, Ring, Answer, End time.Time
 	FinalCode                uint16
 	Requests, Responses      uint64
@@ -204,7 +213,7 @@ func (d *Dialogs) List(now time.Time, yield func(Dialog) bool) error {
 	err := d.pins.Each(func(k steer.Key, p steer.Pin) bool {
 		call, _ := d.calls.GetCall(k)
 		return yield(Dialog{
-			Key: hex.EncodeToString(k[:]), Call: call, State: p.State, Worker: p.Worker,
+			Key: hex.EncodeToString(k[:]), Call: call, State: p.State, Worker: p.Worker, Service: p.Service,
 			Start: wall(p.StartNS, nowNS, now), Ring: wall(p.RingNS, nowNS, now),
 			Answer: wall(p.AnswerNS, nowNS, now), End: wall(p.EndNS, nowNS, now),
 			FinalCode: p.FinalCode, Requests: p.Requests, Responses: p.Responses,

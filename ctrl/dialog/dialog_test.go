@@ -64,6 +64,43 @@ func TestPinsExpireByState(t *testing.T) {
 	}
 }
 
+// Of a flood that nobody answers, little is kept once the table gets crowded; calls that somebody answered stay.
+func TestACrowdedTableForgetsWhatNobodyAnswered(t *testing.T) {
+	f := newFixture(100)
+	f.timeouts.Crowd = 50
+	put := func(n int, p steer.Pin) {
+		p.Worker, p.Method, p.State, p.SeenNS = 3, steer.MethodInvite, steer.StateEarly, f.now
+		if err := f.pins.Put(steer.Key{byte(n)}, p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(0, steer.Pin{Responses: 1, RingNS: f.now})
+	for n := 1; n <= 49; n++ {
+		put(n, steer.Pin{})
+	}
+	f.pass(limits.Ended + time.Second)
+	for range 2 {
+		if n, err := f.Sweep(); n != 0 || err != nil {
+			t.Fatalf("swept %d (%v) of a table that is not crowded", n, err)
+		}
+	}
+	put(50, steer.Pin{})
+	removed := 0
+	for range 2 { // one sweep to see the crowd, one to act
+		n, err := f.Sweep()
+		if err != nil {
+			t.Fatal(err)
+		}
+		removed += n
+	}
+	if removed != 49 {
+		t.Fatalf("swept %d, want the 49 that nobody answered in time", removed)
+	}
+	if _, ok := f.pins.Get(steer.Key{0}); !ok {
+		t.Fatal("a ringing call was swept")
+	}
+}
+
 func TestPinSparesWhatLives(t *testing.T) {
 	key := steer.Key{1}
 	other := Start{Worker: 9, Method: steer.MethodOther, CSeq: 5}

@@ -29,6 +29,8 @@ type Settings struct {
 	Policy     string // proxy when empty
 	Extra      string // more of the config
 	Ring       string // forking.ring
+	Direct     string // lines of a service with policy direct, in place of the policy and domain
+	More       string // further services, as in the config
 }
 
 // Worker is one line of the workers in the config.
@@ -43,8 +45,16 @@ datapath:
 services:
   - name: edge
     listen: ["udp://192.0.2.10:5060", "udp://[2001:db8::10]:5060"]
+{{- if .Direct}}
+    policy: direct
+{{.Direct}}
+{{- else}}
     policy: {{.Policy}}
     domains: [example.com]
+{{- end}}
+{{- if .More}}
+{{.More}}
+{{- end}}
 workers:
 {{- range .Workers}}
   - {name: {{.Name}}, forward: {{.Forward}}{{if .Address}}, address: "{{.Address}}"{{end}}}

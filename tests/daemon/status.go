@@ -9,6 +9,7 @@ type Status struct {
 		Steered uint64            `json:"steered"`
 		Passed  uint64            `json:"passed"`
 		Dropped map[string]uint64 `json:"dropped"`
+		Direct  map[string]uint64 `json:"direct"`
 	} `json:"datapath"`
 	Dialogs struct {
 		Early     uint64 `json:"early"`

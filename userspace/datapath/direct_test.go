@@ -87,7 +87,7 @@ func client(n int) netip.AddrPort {
 func TestOneSourceCannotFillTheTable(t *testing.T) {
 	const rate = 10 // new pins a second: 100 in a burst
 	d := openDirect(t, 4096, 1e9/rate, steer.PinBounds{})
-	const n = 1000
+	const n = 300
 	for i := range n {
 		send(t, d, steertest.Client, steertest.Direct, fmt.Sprintf("flood-%d", i))
 	}
@@ -115,7 +115,7 @@ func TestOneSourceCannotFillTheTable(t *testing.T) {
 
 // Sources without number together leave room.
 func TestManySourcesCannotFillTheTable(t *testing.T) {
-	const size = 4096
+	const size = 512
 	d := openDirect(t, size, 1e6, steer.BoundsFor(size, 40e9))
 	const n = 3 * size
 	for i := range n {
@@ -147,7 +147,7 @@ func TestAFullTableSteersWithoutAPin(t *testing.T) {
 func TestUserSpaceChoosesTheSameWorker(t *testing.T) {
 	d := openDirect(t, 4096, 1, steer.PinBounds{})
 	service := withSlots(steertest.Services()[steertest.Direct], 3)
-	for i := range 300 {
+	for i := range 50 {
 		callID := fmt.Sprintf("call-%d", i)
 		key := steertest.DirectSecret.Key([]byte(callID))
 		invite := steer.Message{Request: true, Method: steer.MethodInvite, CallID: []byte(callID), CSeq: 7}
@@ -195,7 +195,7 @@ func TestTablesAreSwappedUnderLoad(t *testing.T) {
 			}
 		}
 	}()
-	const calls = 3000
+	const calls = 400
 	for range max(2, runtime.NumCPU()) {
 		senders.Add(1)
 		go func() {

@@ -3,6 +3,7 @@
 package steer
 
 import (
+	"net/netip"
 	"sync"
 	"sync/atomic"
 )
@@ -83,6 +84,34 @@ func (t *Table) Merge(k Key, more Pin, unlessSeen uint64) bool {
 	p.Merge(more)
 	s.pins[k] = p
 	return true
+}
+
+// Direct is Direct with the pins of this table.
+func (t *Table) Direct(k Key, m Message, source netip.Addr, s Service, d DirectTables) (worker uint32) {
+	sh := t.shard(k)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	pin, pinned := sh.pins[k]
+	d.Pin = func(Key) *Pin {
+		if pinned {
+			return &pin
+		}
+		return nil
+	}
+	d.Add = func(k Key, made Pin) bool {
+		if t.count.Add(1) > t.max {
+			t.count.Add(-1)
+			return false
+		}
+		sh.pins[k] = made
+		return true
+	}
+	d.NowNS = t.now()
+	worker = Direct(k, m, source, s, d)
+	if pinned {
+		sh.pins[k] = pin
+	}
+	return worker
 }
 
 // Delete removes the pin of a key, if there is one.

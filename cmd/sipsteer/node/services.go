@@ -32,6 +32,10 @@ func (n *Node) forking() route.Forking {
 func (n *Node) openServices(context.Context) error {
 	plan := n.dialPlan()
 	for _, s := range n.services {
+		if s.config.Policy == config.PolicyDirect {
+			n.openDirect(s)
+			continue
+		}
 		var listen []netip.AddrPort
 		for _, l := range s.config.Listen {
 			listen = append(listen, l.Addr)

@@ -47,7 +47,11 @@ func translate(err error) error {
 
 // Dialogs lists dialogs, the oldest first.
 func (n *Node) Dialogs(ctx context.Context, f api.DialogFilter) (list []api.Dialog, more bool, err error) {
+	keys := n.keysOf(f.CallID)
 	err = n.dialogs.List(time.Now(), func(d dialog.Dialog) bool {
+		if keys[d.Key] && d.Call.CallID == "" {
+			d.Call.CallID = f.CallID // of a pin that the kernel made
+		}
 		if f.CallID != "" && d.Call.CallID != f.CallID || f.State != "" && d.State.String() != f.State {
 			return ctx.Err() == nil
 		}
@@ -64,11 +68,24 @@ func (n *Node) Dialogs(ctx context.Context, f api.DialogFilter) (list []api.Dial
 	return list, false, nil
 }
 
+// keysOf are the keys of a Call-ID in all services, as the list of dialogs shows
+// them.
+func (n *Node) keysOf(callID string) map[string]bool {
+	keys := map[string]bool{}
+	for _, s := range n.services {
+		keys[n.keys.pins.Service(s.config.Name).Key([]byte(callID)).String()] = true
+	}
+	return keys
+}
+
 func (n *Node) apiDialog(d dialog.Dialog) api.Dialog {
 	out := api.Dialog{
 		CallID: d.Call.CallID, Key: d.Key, State: d.State.String(), From: d.Call.From, To: d.Call.To,
 		Start: &d.Start, Ring: optional(d.Ring), Answer: optional(d.Answer), End: optional(d.End),
 		FinalCode: int(d.FinalCode), Requests: d.Requests, Responses: d.Responses,
+	}
+	if i := int(d.Service); i > 0 && i <= len(n.services) {
+		out.Service = n.services[i-1].config.Name
 	}
 	if w := n.byID[d.Worker]; w != nil {
 		out.Worker = w.spec.Name

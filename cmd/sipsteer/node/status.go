@@ -61,6 +61,9 @@ func (n *Node) serviceStatus() []api.ServiceStatus {
 	var list []api.ServiceStatus
 	for _, svc := range n.services {
 		one := api.ServiceStatus{Name: svc.config.Name, Policy: svc.config.Policy, Domains: n.domainsOf(svc)}
+		for _, w := range svc.pool.Workers() {
+			one.Workers = append(one.Workers, w.Name)
+		}
 		for _, l := range svc.config.Listen {
 			one.Listen = append(one.Listen, l.String())
 		}
@@ -109,7 +112,14 @@ func controlStatus(c chain.Counters) api.ControlStatus {
 // datapathStatus sums the outcomes up by what they did to the packet. Without a
 // kernel datapath the twin's decisions take their place.
 func (n *Node) datapathStatus(control chain.Counters) (api.DatapathStatus, error) {
-	s := api.DatapathStatus{Mode: n.table.mode(), Dropped: map[string]uint64{}, Outcomes: map[string]uint64{}}
+	s := api.DatapathStatus{Mode: n.table.mode(), Dropped: map[string]uint64{}, Outcomes: map[string]uint64{}, Direct: map[string]uint64{}}
+	events, err := n.table.directEvents()
+	if err != nil {
+		return s, err
+	}
+	for e, count := range events {
+		s.Direct[e.String()] = count
+	}
 	outcomes := control.Outcomes
 	if n.table.kernel() {
 		s.Interfaces = n.cfg.Datapath.Interfaces

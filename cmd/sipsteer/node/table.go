@@ -29,6 +29,9 @@ type table interface {
 	calls() dialog.Calls
 	setWorker(id uint32, w steer.Worker) error
 	setServices(map[netip.AddrPort]steer.Service) error
+	setSlots(service uint16, slots []uint32) error // the Maglev table of a service with policy direct
+	choose(steer.Key, steer.Message, netip.Addr, steer.Service) (worker uint32, err error)
+	directEvents() (map[steer.DirectEvent]uint64, error)
 	detach() error
 	close() error
 	mode() string
@@ -39,7 +42,7 @@ type table interface {
 }
 
 func (n *Node) openTable(context.Context) error {
-	n.table = newMemory(n.cfg.Datapath.MaxPins)
+	n.table = newMemory(n.cfg)
 	if n.cfg.Datapath.Mode == config.ModeOff {
 		if err := n.dropLeftovers(); err != nil {
 			return err
@@ -60,6 +63,7 @@ func (n *Node) openTable(context.Context) error {
 	n.onClose(func() error { return n.table.close() })
 	n.dialogs = dialog.New(n.table.pins(), n.table.calls(), dialog.Timeouts{
 		Early: n.cfg.Dialogs.Early, Confirmed: n.cfg.Dialogs.Confirmed, Ended: n.cfg.Dialogs.Ended,
+		Crowd: n.cfg.Datapath.MaxPins / 2,
 	}, dialog.Monotonic)
 	return nil
 }
@@ -85,9 +89,7 @@ func (n *Node) publish(context.Context) error {
 	wanted := map[netip.AddrPort]steer.Service{}
 	for _, s := range n.services {
 		for _, l := range s.config.Listen {
-			wanted[l.Addr] = steer.Service{
-				ID: s.id, Kind: steer.ServiceVIP, Policy: policyOf(s.config.Policy), Secret: n.keys.pins.Service(s.config.Name),
-			}
+			wanted[l.Addr] = n.steerService(s)
 		}
 	}
 	for _, w := range n.workers {
@@ -96,13 +98,6 @@ func (n *Node) publish(context.Context) error {
 		}
 	}
 	return n.table.setServices(wanted)
-}
-
-func policyOf(name string) steer.Policy {
-	if name == config.PolicyRedirect {
-		return steer.PolicyRedirect
-	}
-	return steer.PolicyProxy
 }
 
 // kernelTable is the table of the XDP program.
@@ -116,6 +111,7 @@ func openKernel(cfg *config.Config) (*kernelTable, error) {
 		Mode:       datapath.Mode(cfg.Datapath.Mode),
 		PinPath:    PinPath(cfg),
 		MaxPins:    cfg.Datapath.MaxPins,
+		NewPins:    newPins(cfg),
 	})
 	if err != nil {
 		return nil, err
@@ -134,6 +130,13 @@ func (k *kernelTable) setWorker(id uint32, w steer.Worker) error {
 func (k *kernelTable) setServices(s map[netip.AddrPort]steer.Service) error {
 	return k.ReplaceServices(s)
 }
+func (k *kernelTable) setSlots(service uint16, slots []uint32) error {
+	return k.SetSlots(service, slots)
+}
+func (k *kernelTable) choose(key steer.Key, m steer.Message, source netip.Addr, s steer.Service) (uint32, error) {
+	return k.ChooseWorker(key, m, source, s)
+}
+func (k *kernelTable) directEvents() (map[steer.DirectEvent]uint64, error) { return k.DirectEvents() }
 func (k *kernelTable) detach() error {
 	err := k.Detach()
 	_ = os.Remove(pinRoot) // stays while another node has pins there
@@ -161,25 +164,3 @@ func (c kernelCalls) GetCall(k steer.Key) (dialog.Call, bool) {
 }
 
 func (c kernelCalls) DeleteCall(k steer.Key) { c.pins.DeleteCall(k) }
-
-// memoryTable is the table without a kernel datapath.
-type memoryTable struct {
-	table   *steer.Table
-	records *dialog.CallTable
-}
-
-func newMemory(maxPins int) *memoryTable {
-	return &memoryTable{steer.NewTable(maxPins, dialog.Monotonic), dialog.NewCallTable()}
-}
-
-func (m *memoryTable) pins() pins                                         { return m.table }
-func (m *memoryTable) calls() dialog.Calls                                { return m.records }
-func (m *memoryTable) setWorker(uint32, steer.Worker) error               { return nil }
-func (m *memoryTable) setServices(map[netip.AddrPort]steer.Service) error { return nil }
-func (m *memoryTable) detach() error                                      { return nil }
-func (m *memoryTable) close() error                                       { return nil }
-func (m *memoryTable) mode() string                                       { return config.ModeOff }
-func (m *memoryTable) fresh() bool                                        { return true }
-func (m *memoryTable) kernel() bool                                       { return false }
-func (m *memoryTable) counters() (map[steer.Outcome]uint64, error)        { return nil, nil }
-func (m *memoryTable) workerPackets() (map[uint32]uint64, error)          { return nil, nil }

@@ -135,14 +135,7 @@ func (n *Node) openRemote(ctx context.Context, s *service, w *worker) {
 	n.goRun(func() error {
 		n.monitor.Watch(ctx, target, func(way *steer.Worker, why error) {
 			remote.SetWay(way)
-			var kernel steer.Worker
-			if way != nil {
-				kernel = *way
-			}
-			if err := n.table.setWorker(w.id, kernel); err != nil {
-				n.log.Error("telling the datapath the way to a worker", "worker", w.spec.Name, "cause", err)
-			}
-			_ = s.pool.SetReachable(w.spec.Name, way != nil) // the pool was made of these names
+			n.changeWay(s, w, way)
 			if way == nil {
 				n.log.Warn("worker is down", "worker", w.spec.Name, "service", s.config.Name, "cause", why)
 				return
@@ -151,6 +144,24 @@ func (n *Node) openRemote(ctx context.Context, s *service, w *worker) {
 		})
 		return nil
 	})
+}
+
+// changeWay publishes the way to a worker, nil for none, in an order in which no
+// message finds the worker in the table without a way to it: first the way, then
+// the table, and the other way round when it goes.
+func (n *Node) changeWay(s *service, w *worker, way *steer.Worker) {
+	tell := func(way steer.Worker) {
+		if err := n.table.setWorker(w.id, way); err != nil {
+			n.log.Error("telling the datapath the way to a worker", "worker", w.spec.Name, "cause", err)
+		}
+	}
+	if way != nil {
+		tell(*way)
+	}
+	_ = s.pool.SetReachable(w.spec.Name, way != nil) // the pool was made of these names
+	if way == nil {
+		tell(steer.Worker{})
+	}
 }
 
 // openLocal starts a worker in this process. With a kernel datapath it has

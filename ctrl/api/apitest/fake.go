@@ -55,9 +55,9 @@ func New() *Daemon {
 			},
 		},
 		Calls: []api.Dialog{
-			{CallID: "c1@host", Key: "00112233445566778899aabbccddeeff", State: "ended", Worker: "w1", From: "alice@example.com", To: "bob@example.com", Start: &start, Ring: &ring, Answer: &answer, End: &end, FinalCode: 200, Requests: 3, Responses: 4},
-			{CallID: "c2@host", Key: "10112233445566778899aabbccddeeff", State: "confirmed", Worker: "w2", From: "alice@example.com", To: "bob@example.com", Start: &start, Answer: &answer, FinalCode: 200, Requests: 2, Responses: 3},
-			{CallID: "c3@host", Key: "20112233445566778899aabbccddeeff", State: "early", Worker: "w1", From: "bob@example.com", To: "alice@example.com", Start: &start, Requests: 1},
+			{CallID: "c1@host", Key: "00112233445566778899aabbccddeeff", State: "ended", Service: "edge", Worker: "w1", From: "alice@example.com", To: "bob@example.com", Start: &start, Ring: &ring, Answer: &answer, End: &end, FinalCode: 200, Requests: 3, Responses: 4},
+			{CallID: "c2@host", Key: "10112233445566778899aabbccddeeff", State: "confirmed", Service: "edge", Worker: "w2", From: "alice@example.com", To: "bob@example.com", Start: &start, Answer: &answer, FinalCode: 200, Requests: 2, Responses: 3},
+			{CallID: "c3@host", Key: "20112233445566778899aabbccddeeff", State: "early", Service: "edge", Worker: "w1", From: "bob@example.com", To: "alice@example.com", Start: &start, Requests: 1},
 		},
 		Bindings: []api.Registration{
 			{AOR: "alice@example.com", Contact: "sip:alice@10.0.0.5:5062", Received: "198.51.100.7:40000", Expires: start.Add(time.Hour), Q: 1, UserAgent: "phone/1", CallID: "r1"},

@@ -82,10 +82,10 @@ func TestReadingCommands(t *testing.T) {
 			"control received 35 (INVITE 20, REGISTER 10, FROTZ 3, XYZZY 2), answered 22 (401 12, 200 10)",
 			"dialogs 1 early, 1 confirmed, 1 ended",
 			"registrations 1",
-			"w1 up l2 192.0.2.21 1 600 2",
+			"w1 up l2 192.0.2.21 1 600 2 answers OPTIONS",
 		},
-		"workers":      {"WORKER STATE FORWARD ADDRESS WEIGHT STEERED DIALOGS", "w2 up local - 1 600 1"},
-		"workers list": {"w2 up local - 1 600 1"},
+		"workers":      {"WORKER STATE FORWARD ADDRESS WEIGHT STEERED DIALOGS HEALTH", "w2 up local - 1 600 1 not asked"},
+		"workers list": {"w2 up local - 1 600 1 not asked"},
 		"dialogs":      {"c1@host ended edge w1 alice@example.com bob@example.com 2026-03-01 12:00:00 2026-03-01 12:00:04 2026-03-01 12:01:05 200 3 4"},
 		"dialogs --state early": {
 			"CALL-ID STATE SERVICE WORKER FROM TO START ANSWER END CODE REQUESTS RESPONSES",

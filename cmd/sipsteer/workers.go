@@ -176,8 +176,8 @@ func printWorkers(w io.Writer, workers []api.WorkerStatus) error {
 	for _, x := range workers {
 		rows = append(rows, []string{
 			x.Name, x.State, x.Forward, x.Address, strconv.Itoa(x.Weight),
-			strconv.FormatUint(x.Steered, 10), strconv.FormatUint(x.Dialogs, 10),
+			strconv.FormatUint(x.Steered, 10), strconv.FormatUint(x.Dialogs, 10), x.Health,
 		})
 	}
-	return table(w, []string{"WORKER", "STATE", "FORWARD", "ADDRESS", "WEIGHT", "STEERED", "DIALOGS"}, rows)
+	return table(w, []string{"WORKER", "STATE", "FORWARD", "ADDRESS", "WEIGHT", "STEERED", "DIALOGS", "HEALTH"}, rows)
 }

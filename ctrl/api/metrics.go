@@ -47,6 +47,7 @@ type descriptors struct {
 	received, slowPath, answered, handedOver, refuse *prometheus.Desc
 	dialogs, registrations                           *prometheus.Desc
 	workerSteered, workerDialogs, workerState        *prometheus.Desc
+	workerProbes                                     *prometheus.Desc
 }
 
 func newCollector(src MetricsSource, version string) *collector {
@@ -73,6 +74,7 @@ func newCollector(src MetricsSource, version string) *collector {
 		registrations: d("registrations", "Bindings that have not expired."),
 		workerSteered: d("worker_steered_packets_total", "Packets steered to a worker.", "worker", "service"),
 		workerDialogs: d("worker_dialogs", "Live dialogs of a worker that have not ended.", "worker", "service"),
+		workerProbes:  d("worker_probes_total", "OPTIONS that a worker was asked by, by result.", "worker", "result"),
 		workerState:   d("worker_state", "1 for the state a worker is in, else 0.", "worker", "state"),
 	}}
 }
@@ -83,7 +85,7 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		m.build, m.uptime, m.mode, m.capacity, m.steps, m.steered, m.passed, m.dropped, m.outcomes, m.direct,
 		m.received, m.slowPath, m.answered, m.handedOver, m.refuse,
-		m.dialogs, m.registrations, m.workerSteered, m.workerDialogs, m.workerState,
+		m.dialogs, m.registrations, m.workerSteered, m.workerDialogs, m.workerState, m.workerProbes,
 	} {
 		ch <- d
 	}
@@ -140,6 +142,9 @@ func (c *collector) collectService(out sink, s *ServiceMetrics) {
 }
 
 func (c *collector) collectState(out sink, w WorkerStatus) {
+	out.counter(c.m.workerProbes, w.Probes.Answered, w.Name, "answered")
+	out.counter(c.m.workerProbes, w.Probes.Refused, w.Name, "refused")
+	out.counter(c.m.workerProbes, w.Probes.Lost, w.Name, "lost")
 	for _, state := range []string{WorkerUp, WorkerDraining, WorkerDrained, WorkerDown} {
 		value := 0.0
 		if w.State == state {

@@ -37,6 +37,9 @@ func TestMetricsSayWhatTheStatusSays(t *testing.T) {
 		`sipsteer_dialogs{state="early"} 1`,
 		`sipsteer_registrations 1`,
 		`sipsteer_worker_steered_packets_total{service="edge",worker="w1"} 600`,
+		`sipsteer_worker_probes_total{result="answered",worker="w1"} 9`,
+		`sipsteer_worker_probes_total{result="refused",worker="w1"} 2`,
+		`sipsteer_worker_probes_total{result="lost",worker="w1"} 1`,
 		`sipsteer_worker_state{state="up",worker="w2"} 1`,
 		`sipsteer_worker_state{state="down",worker="w2"} 0`,
 	} {

@@ -62,7 +62,7 @@ const (
 	WorkerUp       = "up"       // takes new calls
 	WorkerDraining = "draining" // keeps its calls, takes no new ones
 	WorkerDrained  = "drained"  // was draining and has no calls left
-	WorkerDown     = "down"     // cannot be reached
+	WorkerDown     = "down"     // cannot be reached, or does not answer
 )
 
 // WorkerStatus is one worker as the control plane sees it.
@@ -72,8 +72,17 @@ type WorkerStatus struct {
 	Address string `json:"address" doc:"Empty for a local worker"`
 	Weight  int    `json:"weight"`
 	State   string `json:"state" enum:"up,draining,drained,down"`
+	Health  string `json:"health" doc:"In words: how it answers OPTIONS, or why it is down"`
+	Probes  Probes `json:"probes"`
 	Steered uint64 `json:"steered" doc:"Packets steered to it"`
 	Dialogs uint64 `json:"dialogs" doc:"Live pins that point to it"`
+}
+
+// Probes counts the OPTIONS that a worker was asked by, by what became of them.
+type Probes struct {
+	Answered uint64 `json:"answered"`
+	Refused  uint64 `json:"refused" doc:"Answered 503"`
+	Lost     uint64 `json:"lost" doc:"Not answered in time, or not sent"`
 }
 
 // Dialog is one pin with what the control plane remembers of its call. Times

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"crypto/md5"
 	"encoding/hex"
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -192,6 +193,32 @@ func TestRetransmissionGoesToTheSameWorkerOnce(t *testing.T) {
 	}
 	if n := f.Counters().HandedOver; n != 1 {
 		t.Fatalf("%d hand-overs counted, want 1", n)
+	}
+}
+
+func TestRetransmissionFollowsWhenTheWorkerIsGone(t *testing.T) {
+	f := called(t)
+	first := f.delivered[0]
+	if err := f.Pool.SetReachable(fmt.Sprintf("w%d", first.worker), false); err != nil {
+		t.Fatal(err)
+	}
+	other := 3 - first.worker
+	for range 2 {
+		f.from(alice, f.signedAgain())
+		again := f.delivered[len(f.delivered)-1]
+		if again.worker != other || !bytes.Equal(again.Data, first.Data) {
+			t.Fatalf("the repeated INVITE went to worker %d", again.worker)
+		}
+	}
+	if pin, ok := f.pins.Get(f.Secret.Key([]byte("c1@198.51.100.7"))); !ok || pin.Worker != other {
+		t.Fatalf("the pin says worker %d (%v)", pin.Worker, ok)
+	}
+	if err := f.Pool.SetReachable(fmt.Sprintf("w%d", other), false); err != nil {
+		t.Fatal(err)
+	}
+	f.from(alice, f.signedAgain())
+	if len(f.delivered) != 3 || f.Counters().Dropped["handover_failed"] != 1 {
+		t.Fatalf("%d deliveries, dropped %v", len(f.delivered), f.Counters().Dropped)
 	}
 }
 

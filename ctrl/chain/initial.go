@@ -70,11 +70,28 @@ func (h *Handler) repeat(d transport.Datagram, f *fate) {
 	case f.answer != nil:
 		_ = h.Send(transport.Datagram{Local: d.Local, Remote: replyTo(&h.msg, d.Remote), Data: f.answer})
 	case f.handover != nil:
-		if h.Deliver(f.worker, transport.Datagram{Local: d.Local, Remote: d.Remote, Data: f.handover}) != nil {
-			h.drop(DropHandover)
-		}
+		h.handAgain(d, f)
 	default:
 		h.drop(DropRetransmission)
+	}
+}
+
+// handAgain hands a repeated request to the worker that had it, or to another when that one is gone since: cookie and
+// ticket hold for any.
+func (h *Handler) handAgain(d transport.Datagram, f *fate) {
+	worker, key := f.worker, h.Secret.Key(h.msg.CallID())
+	if !h.Pool.Reachable(worker) {
+		worker, _ = h.Dialogs.Holder(key)
+	}
+	if !h.Pool.Reachable(worker) {
+		var ok bool
+		if worker, ok = h.Pool.Choose(key); !ok || h.Dialogs.Repin(key, h.start(worker)) != nil {
+			h.drop(DropHandover)
+			return
+		}
+	}
+	if h.Deliver(worker, transport.Datagram{Local: d.Local, Remote: d.Remote, Data: f.handover}) != nil {
+		h.drop(DropHandover)
 	}
 }
 

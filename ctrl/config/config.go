@@ -21,6 +21,7 @@ type Config struct {
 	Datapath  Datapath       `yaml:"datapath"`
 	Services  []Service      `yaml:"services"`
 	Workers   []WorkerSpec   `yaml:"workers"`
+	Health    Health         `yaml:"health"`
 	Registrar Registrar      `yaml:"registrar"`
 	Auth      Auth           `yaml:"auth"`
 	Dialogs   DialogTimeouts `yaml:"dialogs"`
@@ -111,6 +112,22 @@ type WorkerSpec struct {
 	Source Source `yaml:"source"`
 	// Weight is the worker's share of new calls against the others': 1 to 1000.
 	Weight int `yaml:"weight"`
+	// Health says how the worker is watched: one of the Health constants.
+	Health string `yaml:"health"`
+}
+
+// Ways to watch a worker.
+const (
+	HealthOptions = "options" // it is asked by OPTIONS
+	HealthOff     = "off"     // it is up as long as there is a way to it
+)
+
+// Health says when a worker that is asked by OPTIONS counts as gone.
+type Health struct {
+	Interval time.Duration `yaml:"interval"` // between two questions: 100ms to 1h
+	Timeout  time.Duration `yaml:"timeout"`  // for each answer: 50ms to 1m
+	Down     int           `yaml:"down"`     // failures in a row until a worker is down, 1 to 100
+	Up       int           `yaml:"up"`       // good answers in a row until it is up again, 1 to 100
 }
 
 // Ways to bring a packet to a worker.
@@ -177,6 +194,7 @@ func Default() *Config {
 			Mode:    ModeAuto,
 			MaxPins: 262144,
 		},
+		Health:    Health{Interval: 2 * time.Second, Timeout: 2 * time.Second, Down: 3, Up: 2},
 		Registrar: Registrar{DefaultExpires: 3600, MinExpires: 60, MaxExpires: 7200, MaxContacts: 10},
 		Auth:      Auth{Algorithms: []string{"MD5", "SHA-256"}, NonceLifetime: 5 * time.Minute},
 		Dialogs:   DialogTimeouts{Early: 200 * time.Second, Confirmed: 12 * time.Hour, Ended: 40 * time.Second},
@@ -196,6 +214,7 @@ func (s *Service) setDefaults() {
 
 func (w *WorkerSpec) setDefaults() {
 	w.Weight = 1
+	w.Health = HealthOptions
 }
 
 // hostName is the host's name without its domain, reduced to what a node name

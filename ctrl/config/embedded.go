@@ -22,8 +22,8 @@ func Embedded(stateDir string) *Config {
 		MaglevSize: 65537, NewPinsPerSource: 100,
 	}}
 	c.Workers = []WorkerSpec{
-		{Name: "w1", Forward: ForwardLocal, Weight: 1},
-		{Name: "w2", Forward: ForwardLocal, Weight: 1},
+		{Name: "w1", Forward: ForwardLocal, Weight: 1, Health: HealthOptions},
+		{Name: "w2", Forward: ForwardLocal, Weight: 1, Health: HealthOptions},
 	}
 	c.Store = "sqlite://" + filepath.Join(stateDir, "sipsteer.db")
 	return c

@@ -19,6 +19,7 @@ func (r *report) checkConfig(c *Config) {
 	r.checkDatapath(&c.Datapath)
 	r.checkServices(c)
 	r.checkWorkers(c.Workers, c.needsWorkers())
+	r.checkHealth(&c.Health)
 	r.checkRegistrar(&c.Registrar)
 	r.checkAuth(&c.Auth)
 	r.checkDialogs(&c.Dialogs)
@@ -169,6 +170,7 @@ func (r *report) checkWorkers(workers []WorkerSpec, needed bool) {
 		if w.Forward == ForwardGUE && w.Port == 0 {
 			workers[i].Port = DefaultGUEPort
 		}
+		r.checkOneOf(key+".health", "workers.health", w.Health, HealthOptions, HealthOff)
 		r.checkTunnel(key, workers[i])
 		r.checkWorkerAddress(addresses, key+".address", w)
 	}
@@ -198,6 +200,13 @@ func (r *report) checkWorkerAddress(taken map[netip.Addr]string, key string, w W
 		}
 		taken[w.Address] = w.Name
 	}
+}
+
+func (r *report) checkHealth(h *Health) {
+	r.checkDuration("health.interval", h.Interval, 100*time.Millisecond, time.Hour)
+	r.checkDuration("health.timeout", h.Timeout, 50*time.Millisecond, time.Minute)
+	r.checkRange("health.down", h.Down, 1, 100)
+	r.checkRange("health.up", h.Up, 1, 100)
 }
 
 func (r *report) checkRegistrar(g *Registrar) {

@@ -49,13 +49,12 @@ type member struct {
 	Worker
 	known     bool // somebody has said whether it is reachable
 	reachable bool // there is a way to it
-	ill       bool // there is, but it does not answer
 	drained   bool
 }
 
 func (m *member) state() State {
 	switch {
-	case !m.reachable || m.ill:
+	case !m.reachable:
 		return Down
 	case m.drained:
 		return Draining
@@ -114,12 +113,6 @@ func (p *Pool) Reachable(id uint32) bool { return (*p.reaching.Load())[id] }
 // SetReachable says whether there is a way to a worker.
 func (p *Pool) SetReachable(name string, reachable bool) error {
 	return p.change(name, func(m *member) { m.known, m.reachable = true, reachable })
-}
-
-// SetHealthy says whether a worker that can be reached answers; until somebody
-// says otherwise, it does.
-func (p *Pool) SetHealthy(name string, healthy bool) error {
-	return p.change(name, func(m *member) { m.ill = !healthy })
 }
 
 // Drain stops new calls to a worker, or lets them come again.

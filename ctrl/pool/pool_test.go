@@ -62,27 +62,6 @@ func TestDrainingWorkerGetsNoNewCalls(t *testing.T) {
 	}
 }
 
-func TestAWorkerThatDoesNotAnswerIsDown(t *testing.T) {
-	p := two()
-	for _, n := range []string{"w1", "w2"} {
-		must(t, p.SetReachable(n, true))
-	}
-	must(t, p.SetHealthy("w1", false))
-	if n := chosen(p); n[2] != 1000 || p.Reachable(1) {
-		t.Fatalf("chosen: %v, reachable %v", n, p.Reachable(1))
-	}
-	// Its neighbour entry comes and goes; that does not make it answer.
-	must(t, p.SetReachable("w1", false))
-	must(t, p.SetReachable("w1", true))
-	if got := p.Workers()[0].State; got != Down {
-		t.Fatalf("state is %s, want down", got)
-	}
-	must(t, p.SetHealthy("w1", true))
-	if n := chosen(p); n[1] < 400 || n[2] < 400 {
-		t.Fatalf("chosen: %v", n)
-	}
-}
-
 func TestWeightsChangeShares(t *testing.T) {
 	p := two()
 	for _, n := range []string{"w1", "w2"} {

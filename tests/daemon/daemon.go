@@ -23,6 +23,7 @@ type Settings struct {
 	Mode       string
 	Workers    []Worker
 	Algorithms string // a comma between them
+	Health     string // keys of the section, a comma between them
 	State      string // folder of the database
 	BPFFS      string // folder of the pinned maps
 	Secret     string // path of the cluster secret; empty: the daemon makes one
@@ -64,6 +65,9 @@ auth: {algorithms: [{{.Algorithms}}]}
 {{- end}}
 {{- if .Ring}}
 forking: {ring: {{.Ring}}}
+{{- end}}
+{{- if .Health}}
+health: { {{.Health}} }
 {{- end}}
 {{- if .Secret}}
 secret_file: {{.Secret}}

@@ -33,6 +33,7 @@ type Status struct {
 type WorkerStatus struct {
 	Name    string `json:"name"`
 	State   string `json:"state"`
+	Health  string `json:"health"`
 	Steered uint64 `json:"steered"`
 	Dialogs uint64 `json:"dialogs"`
 }

@@ -188,16 +188,16 @@ func (c *Core) written(from int) []byte { return c.buf[from:len(c.buf):len(c.buf
 // dropped.
 func (c *Core) refuse(p *packet, r refusal) {
 	c.count.add(r.outcome)
-	if p.m.Is("ACK") {
-		return
+	if !p.m.Is("ACK") {
+		c.reply(p, r.code, r.reason, r.extra)
 	}
-	var extra []string
-	if r.extra != "" {
-		extra = append(extra, r.extra)
-	}
+}
+
+// reply answers a request without keeping state. extra is header lines, or "".
+func (c *Core) reply(p *packet, code int, reason, extra string) {
 	from := len(c.buf)
-	c.buf = sip.AppendResponse(c.buf, p.m, p.source, r.code, r.reason, c.toTag(p), extra...)
-	c.countAnswer(r.code)
+	c.buf = sip.AppendResponse(c.buf, p.m, p.source, code, reason, c.toTag(p), extra)
+	c.countAnswer(code)
 	if to := p.reply; to.IsValid() {
 		c.send(p.local, to, c.written(from), nil)
 	}

@@ -13,7 +13,7 @@ const (
 	forwardedResponse                // sent on upstream
 	retransmission                   // absorbed by its transaction: normal on lossy paths
 	answered1xx
-	answered2xx // to CANCEL only
+	answered2xx // to CANCEL and to OPTIONS
 	answered3xx
 	answered4xx
 	answered5xx

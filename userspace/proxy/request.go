@@ -25,6 +25,10 @@ func (c *Core) request(p *packet) {
 	case p.m.Is("CANCEL"):
 		c.cancel(p)
 		return
+	case c.asked(p):
+		// The balancer wants to know whether this worker serves.
+		c.reply(p, 200, "OK", allow)
+		return
 	}
 	h, ref := c.admit(p)
 	if p.toTag == nil && ref.outcome != refusedTicket && p.m.Get(sip.HTarget) != nil {
@@ -35,6 +39,18 @@ func (c *Core) request(p *packet) {
 	if ref.code != 0 {
 		c.refuse(p, ref)
 	}
+}
+
+// allow is the Allow header field of answers to OPTIONS.
+const allow = "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, MESSAGE, SUBSCRIBE, NOTIFY, REFER, INFO, UPDATE, PRACK, PUBLISH\r\n"
+
+// asked tells an OPTIONS that is for this server itself (RFC 3261 §11).
+func (c *Core) asked(p *packet) bool {
+	if !p.m.Is("OPTIONS") || p.toTag != nil {
+		return false
+	}
+	u, err := sip.ParseURI(p.m.RequestURI)
+	return err == nil && u.IsSIP() && u.User == nil && c.isOurs(u.Host, u.Port)
 }
 
 // absorbed serves a retransmission from its server transaction.

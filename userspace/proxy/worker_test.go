@@ -136,3 +136,26 @@ func TestConfigFaultsAreNamed(t *testing.T) {
 		}
 	}
 }
+
+func TestOptionsForTheWorkerItselfAreAnswered(t *testing.T) {
+	const text = "OPTIONS %s SIP/2.0\r\nVia: SIP/2.0/UDP 198.51.100.1:5062;branch=z9hG4bK-o;rport\r\nMax-Forwards: 0\r\n" +
+		"From: <sip:198.51.100.1>;tag=1\r\nTo: <sip:192.0.2.10>%s\r\nCall-ID: o@x\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+	for _, c := range []struct{ uri, tag, want string }{
+		{"sip:192.0.2.10:5060", "", "200>alice"},
+		{"sip:192.0.2.10", "", "200>alice"},
+		{"sip:[2001:db8::10]:5060", "", "200>alice"},
+		{"sip:bob@192.0.2.10", "", "403>alice"},
+		{"sip:203.0.113.99", "", "403>alice"},
+		{"sip:192.0.2.10:5060", ";tag=2", "481>alice"},
+	} {
+		n := newNetwork(t)
+		n.in(alice, fmt.Sprintf(text, c.uri, c.tag))
+		answer := n.take(c.want)[0]
+		if allow := strings.Contains(answer.text, "\r\nAllow: INVITE, "); allow != (c.want == "200>alice") {
+			t.Errorf("%s: Allow %v", c.uri, allow)
+		}
+		if n.core.Stats().Transactions != 0 {
+			t.Errorf("%s costs state", c.uri)
+		}
+	}
+}

@@ -9,12 +9,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"sync"
 	"time"
 
 	"github.com/sipsteer/sipsteer/ctrl/auth"
 	"github.com/sipsteer/sipsteer/ctrl/config"
 	"github.com/sipsteer/sipsteer/ctrl/dialog"
+	"github.com/sipsteer/sipsteer/ctrl/health"
 	"github.com/sipsteer/sipsteer/ctrl/location"
 	"github.com/sipsteer/sipsteer/ctrl/registrar"
 	"github.com/sipsteer/sipsteer/ctrl/store"
@@ -56,6 +58,8 @@ type Node struct {
 	settings  map[string]store.WorkerSetting // by the workers' names; under mu
 	mu        sync.Mutex
 	workers   []*worker
+	answers   *health.Answers
+	ears      ears
 	byID      map[uint32]*worker
 	dialogs   *dialog.Dialogs
 	services  []*service
@@ -73,6 +77,7 @@ type Node struct {
 // interfaces. Its errors are for people.
 func Start(ctx context.Context, cfg *config.Config, opts Options) (*Node, error) {
 	n := &Node{cfg: cfg, opts: opts, log: opts.Log, started: time.Now(), failed: make(chan error, 1), byID: map[uint32]*worker{}}
+	n.answers, n.ears.at = health.NewAnswers(), map[netip.Addr]ear{}
 	ctx, n.cancel = context.WithCancel(ctx)
 	for _, step := range []func(context.Context) error{
 		n.openStore, n.openSockets, n.openTable, n.openWorkers, n.openServices, n.publish, n.openAPI,

@@ -184,18 +184,21 @@ func (n *Node) workerStatus(parts []api.WorkerPart) []api.WorkerStatus {
 		if w.State == api.WorkerDraining && w.Dialogs == 0 {
 			w.State = api.WorkerDrained
 		}
+		n.addHealth(&w)
 		list = append(list, w)
 	}
 	return list
 }
 
 // poolWorkers is each worker by name, as the pools have it; services agree about
-// state and weight. One that serves none is down.
+// its weight. It is down when one of them cannot use it, or when it serves none.
 func (n *Node) poolWorkers() map[string]pool.Worker {
 	known := map[string]pool.Worker{}
 	for _, s := range n.services {
 		for _, w := range s.pool.Workers() {
-			known[w.Name] = w
+			if before, ok := known[w.Name]; !ok || before.State != pool.Down {
+				known[w.Name] = w
+			}
 		}
 	}
 	return known

@@ -5,10 +5,10 @@ package node
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/netip"
 
 	"github.com/sipsteer/sipsteer/ctrl/config"
+	"github.com/sipsteer/sipsteer/ctrl/health"
 	"github.com/sipsteer/sipsteer/ctrl/pool"
 	"github.com/sipsteer/sipsteer/userspace/datapath"
 	"github.com/sipsteer/sipsteer/userspace/forward"
@@ -30,6 +30,8 @@ type worker struct {
 	service string
 	deliver func(transport.Datagram) error
 	ports   []netip.AddrPort // local: its own sockets, closed from outside
+	check   *health.Checker  // nil when it is not asked
+	now     standing
 }
 
 // deliver gives a datagram to a worker by its number in pins.
@@ -44,6 +46,7 @@ func (n *Node) deliver(id uint32, d transport.Datagram) error {
 // openWorkers makes the workers of every service and tells the datapath the way
 // to each; numbers that no worker has any more lose theirs.
 func (n *Node) openWorkers(ctx context.Context) error {
+	n.onStop(n.ears.close)
 	for _, spec := range n.cfg.Workers {
 		if spec.Forward != config.ForwardLocal && n.raw == nil {
 			raw, err := forward.OpenRaw()
@@ -112,11 +115,14 @@ func (n *Node) openService(ctx context.Context, id uint16, s config.Service) err
 }
 
 func (n *Node) openWorker(ctx context.Context, s *service, w *worker) error {
+	w.now.health.Healthy = true // until it is found to be otherwise
 	if w.spec.Forward != config.ForwardLocal {
 		n.openRemote(ctx, s, w)
-		return nil
+	} else if err := n.openLocal(ctx, s, w); err != nil {
+		return err
 	}
-	return n.openLocal(ctx, s, w)
+	n.watch(ctx, s, w)
+	return nil
 }
 
 // forwards are the ways to workers on other hosts.
@@ -135,12 +141,9 @@ func (n *Node) openRemote(ctx context.Context, s *service, w *worker) {
 	n.goRun(func() error {
 		n.monitor.Watch(ctx, target, func(way *steer.Worker, why error) {
 			remote.SetWay(way)
-			n.changeWay(s, w, way)
-			if way == nil {
-				n.log.Warn("worker is down", "worker", w.spec.Name, "service", s.config.Name, "cause", why)
-				return
+			if err := n.wayChanged(s, w, way, why); err != nil {
+				n.log.Error("worker cannot be changed", "cause", err)
 			}
-			n.log.Info("worker is up", "worker", w.spec.Name, "service", s.config.Name, "address", w.spec.Address, "mac", net.HardwareAddr(way.DstMAC[:]))
 		})
 		return nil
 	})
@@ -149,19 +152,17 @@ func (n *Node) openRemote(ctx context.Context, s *service, w *worker) {
 // changeWay publishes the way to a worker, nil for none, in an order in which no
 // message finds the worker in the table without a way to it: first the way, then
 // the table, and the other way round when it goes.
-func (n *Node) changeWay(s *service, w *worker, way *steer.Worker) {
-	tell := func(way steer.Worker) {
-		if err := n.table.setWorker(w.id, way); err != nil {
-			n.log.Error("telling the datapath the way to a worker", "worker", w.spec.Name, "cause", err)
-		}
-	}
+func (n *Node) changeWay(s *service, w *worker, way *steer.Worker) error {
 	if way != nil {
-		tell(*way)
+		if err := n.table.setWorker(w.id, *way); err != nil {
+			return err
+		}
 	}
 	_ = s.pool.SetReachable(w.spec.Name, way != nil) // the pool was made of these names
 	if way == nil {
-		tell(steer.Worker{})
+		return n.table.setWorker(w.id, steer.Worker{})
 	}
+	return nil
 }
 
 // openLocal starts a worker in this process. With a kernel datapath it has
@@ -191,13 +192,11 @@ func (n *Node) openLocal(ctx context.Context, s *service, w *worker) error {
 	}
 	w.deliver = func(d transport.Datagram) error { p.Deliver(d); return nil }
 	n.goRun(func() error { return p.Run(ctx) })
+	var kernel steer.Worker
 	if len(own) > 0 {
-		err := n.table.setWorker(w.id, steer.Worker{Forward: steer.ForwardLocal, Port: own[0].Local().Port()})
-		if err != nil {
-			return err
-		}
+		kernel = steer.Worker{Forward: steer.ForwardLocal, Port: own[0].Local().Port()}
 	}
-	return s.pool.SetReachable(w.spec.Name, true)
+	return n.wayChanged(s, w, &kernel, nil)
 }
 
 // samePort binds one socket on each service address, all with the same port, as

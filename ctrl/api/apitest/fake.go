@@ -50,8 +50,8 @@ func New() *Daemon {
 			},
 			Dialogs: api.DialogCounts{Early: 1, Confirmed: 1, Ended: 1, Total: 3}, Registrations: 1,
 			Workers: []api.WorkerStatus{
-				{Name: "w1", Forward: "l2", Address: "192.0.2.21", Weight: 1, State: api.WorkerUp, Steered: 600, Dialogs: 2},
-				{Name: "w2", Forward: "local", Weight: 1, State: api.WorkerUp, Steered: 600, Dialogs: 1},
+				{Name: "w1", Forward: "l2", Address: "192.0.2.21", Weight: 1, State: api.WorkerUp, Steered: 600, Dialogs: 2, Health: "answers OPTIONS", Probes: api.Probes{Answered: 9, Refused: 2, Lost: 1}},
+				{Name: "w2", Forward: "local", Weight: 1, State: api.WorkerUp, Steered: 600, Dialogs: 1, Health: "not asked"},
 			},
 		},
 		Calls: []api.Dialog{

@@ -106,25 +106,25 @@ inline_always int steer(struct xdp_md *ctx, struct scratch *s, const struct serv
 
 // Takes frames of several buffers too: headers are read in the first, the payload wherever it lies.
 SEC("xdp.frags") int sipsteer(struct xdp_md *ctx) {
-	struct packet p = {};
-	struct cursor c = cursor_of(ctx);
-	enum outcome o = parse_frame(&c, &p);
-	if (o != UNDECIDED)
-		return pass(o);
-
-	struct service *service = find_service(&p.to);
-	if (!service)
-		return pass(PASS_NOT_OURS);
-	if (bad_length(ctx, &c, &p))
-		return drop(DROP_BAD_LENGTH);
-	if (service->kind == SERVICE_WORKER_PORT)
-		return drop(DROP_WORKER_PORT);
-
 	u32 zero = 0;
 	struct scratch *s = bpf_map_lookup_elem(&scratch, &zero);
 	if (!s)
 		return XDP_ABORTED;
-	s->p = p;
+	struct packet *p = &s->p;
+	struct cursor c = cursor_of(ctx);
+	*p = (struct packet){};
+	enum outcome o = parse_frame(&c, p);
+	if (o != UNDECIDED)
+		return pass(o);
+
+	struct service *service = find_service(&p->to);
+	if (!service)
+		return pass(PASS_NOT_OURS);
+	if (bad_length(ctx, &c, p))
+		return drop(DROP_BAD_LENGTH);
+	if (service->kind == SERVICE_WORKER_PORT)
+		return drop(DROP_WORKER_PORT);
+
 	if (!copy_text(ctx, s))
 		return XDP_ABORTED;
 	return steer(ctx, s, service);

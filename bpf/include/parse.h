@@ -118,7 +118,7 @@ inline_always enum outcome parse_ipv4(struct cursor *c, struct packet *p) {
 		return PASS_FRAGMENT;
 	p->ip_length = ntohs(ip->total_length);
 	p->room = p->ip_length > sizeof(*ip) ? p->ip_length - sizeof(*ip) : 0;
-	p->to.addr[10] = p->to.addr[11] = 0xff;
+	__builtin_memcpy(p->to.addr + 8, "\0\0\xff\xff", 4); // as wide as the hash of the lookup reads it
 	__builtin_memcpy(p->to.addr + 12, ip->dst, 4);
 	p->from[10] = p->from[11] = 0xff;
 	__builtin_memcpy(p->from + 12, ip->src, 4);

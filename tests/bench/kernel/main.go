@@ -21,8 +21,13 @@ import (
 func main() {
 	rounds := flag.Int("rounds", 15, "rounds of each measurement")
 	repeat := flag.Int("repeat", 200_000, "packets a round")
+	pins := flag.Int("pins", 1_000_000, "pins in the largest table; up to 10000000, which takes 2 GB")
 	flag.Parse()
-	if err := run(*rounds, *repeat); err != nil {
+	err := run(*rounds, *repeat)
+	if err == nil {
+		err = reportPins(*pins, *rounds)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "kernel bench:", err)
 		os.Exit(1)
 	}
@@ -51,7 +56,7 @@ func run(rounds, repeat int) error {
 	}
 	ours := map[string]*bpf.SteerObjects{}
 	for _, way := range []string{"local", "l2"} {
-		objs, err := loadOurs(way)
+		objs, err := loadOurs(way, 1)
 		if err != nil {
 			return err
 		}

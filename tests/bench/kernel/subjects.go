@@ -90,11 +90,12 @@ func fillReference(ref *ReferenceObjects) error {
 
 // loadOurs loads the program with one worker, reached that way, and a pin to it. The local worker's port is the
 // service's own, so that each round meets the same packet.
-func loadOurs(way string) (*bpf.SteerObjects, error) {
+func loadOurs(way string, pins int) (*bpf.SteerObjects, error) {
 	spec, err := bpf.LoadSteer()
 	if err != nil {
 		return nil, fmt.Errorf("reading the BPF object: %w", err)
 	}
+	spec.Maps["pins"].MaxEntries = uint32(pins)
 	k0, k1 := steertest.Secret.Halves()
 	var objs bpf.SteerObjects
 	if err := spec.LoadAndAssign(&objs, nil); err != nil {

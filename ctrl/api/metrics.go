@@ -48,6 +48,12 @@ type descriptors struct {
 	dialogs, registrations                           *prometheus.Desc
 	workerSteered, workerDialogs, workerState        *prometheus.Desc
 	workerProbes                                     *prometheus.Desc
+	proxy                                            proxyDescriptors
+}
+
+// buildInfo has the same form for the daemon and for a worker on its own.
+func buildInfo() *prometheus.Desc {
+	return prometheus.NewDesc("sipsteer_build_info", "Version of sipsteer and name of the node; always 1.", []string{"version", "node"}, nil)
 }
 
 func newCollector(src MetricsSource, version string) *collector {
@@ -55,7 +61,7 @@ func newCollector(src MetricsSource, version string) *collector {
 		return prometheus.NewDesc("sipsteer_"+name, help, labels, nil)
 	}
 	return &collector{src: src, version: version, m: descriptors{
-		build:         d("build_info", "Version of sipsteer and name of the node; always 1.", "version", "node"),
+		build:         buildInfo(),
 		uptime:        d("uptime_seconds", "Time since the daemon started."),
 		mode:          d("datapath_mode_info", "Mode of the datapath in effect; always 1.", "mode", "configured"),
 		capacity:      d("pins_capacity", "How many pins the table has room for; the dialogs of all states are what it holds."),
@@ -76,6 +82,7 @@ func newCollector(src MetricsSource, version string) *collector {
 		workerDialogs: d("worker_dialogs", "Live dialogs of a worker that have not ended.", "worker", "service"),
 		workerProbes:  d("worker_probes_total", "OPTIONS that a worker was asked by, by result.", "worker", "result"),
 		workerState:   d("worker_state", "1 for the state a worker is in, else 0.", "worker", "state"),
+		proxy:         newProxyDescriptors(),
 	}}
 }
 
@@ -89,6 +96,7 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	} {
 		ch <- d
 	}
+	m.proxy.describe(ch)
 }
 
 // Collect asks for the metrics once.
@@ -119,6 +127,9 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	for _, p := range s.Parts {
 		out.counter(c.m.workerSteered, p.Steered, p.Worker, p.Service)
 		out.gauge(c.m.workerDialogs, float64(p.Dialogs), p.Worker, p.Service)
+		if p.Proxy != nil {
+			c.m.proxy.collect(out, p.Proxy, p.Worker, p.Service)
+		}
 	}
 }
 

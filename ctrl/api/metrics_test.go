@@ -41,11 +41,16 @@ func TestMetricsSayWhatTheStatusSays(t *testing.T) {
 		`sipsteer_worker_probes_total{result="refused",worker="w1"} 2`,
 		`sipsteer_worker_probes_total{result="lost",worker="w1"} 1`,
 		`sipsteer_worker_state{state="up",worker="w2"} 1`,
+		`sipsteer_proxy_received_messages_total{service="edge",worker="w2"} 9`,
+		`sipsteer_proxy_refused_requests_total{cause="loop",service="edge",worker="w2"} 2`,
 		`sipsteer_worker_state{state="down",worker="w2"} 0`,
 	} {
 		if !strings.Contains(text, "\n"+want+"\n") {
 			t.Errorf("no line %s", want)
 		}
+	}
+	if strings.Contains(text, `sipsteer_proxy_received_messages_total{service="edge",worker="w1"}`) {
+		t.Error("a worker on another host has metrics of a proxy here")
 	}
 	if strings.Contains(text, "XYZZY") {
 		t.Error("a method that a sender invented became a label")
@@ -101,16 +106,16 @@ func TestWorkerOnItsOwnHasMetricsAndHealth(t *testing.T) {
 	text := w.Body.String()
 	for _, want := range []string{
 		`sipsteer_build_info{node="w1",version="1.2.3"} 1`,
-		`sipsteer_proxy_received_messages_total 10`,
-		`sipsteer_proxy_forwarded_messages_total{kind="request"} 4`,
-		`sipsteer_proxy_forwarded_messages_total{kind="response"} 5`,
-		`sipsteer_proxy_absorbed_messages_total 1`,
-		`sipsteer_proxy_timed_out_transactions_total 2`,
-		`sipsteer_proxy_responses_total{class="4xx"} 7`,
-		`sipsteer_proxy_refused_requests_total{cause="loop"} 8`,
-		`sipsteer_proxy_dropped_messages_total{cause="not_sip"} 9`,
-		`sipsteer_proxy_transactions 3`,
-		`sipsteer_proxy_dialogs 6`,
+		`sipsteer_proxy_received_messages_total{service="",worker="w1"} 10`,
+		`sipsteer_proxy_forwarded_messages_total{kind="request",service="",worker="w1"} 4`,
+		`sipsteer_proxy_forwarded_messages_total{kind="response",service="",worker="w1"} 5`,
+		`sipsteer_proxy_absorbed_messages_total{service="",worker="w1"} 1`,
+		`sipsteer_proxy_timed_out_transactions_total{service="",worker="w1"} 2`,
+		`sipsteer_proxy_responses_total{class="4xx",service="",worker="w1"} 7`,
+		`sipsteer_proxy_refused_requests_total{cause="loop",service="",worker="w1"} 8`,
+		`sipsteer_proxy_dropped_messages_total{cause="not_sip",service="",worker="w1"} 9`,
+		`sipsteer_proxy_transactions{service="",worker="w1"} 3`,
+		`sipsteer_proxy_dialogs{service="",worker="w1"} 6`,
 	} {
 		if !strings.Contains(text, "\n"+want+"\n") {
 			t.Errorf("no line %s", want)

@@ -32,6 +32,7 @@ type ServiceMetrics struct {
 type WorkerPart struct {
 	Worker, Service  string
 	Steered, Dialogs uint64
+	Proxy            *ProxyStats // nil for a worker on another host
 }
 
 // Histogram is how often something took how long. Buckets give, by upper bound in

@@ -32,7 +32,7 @@ func NewWorker(name, version, listenHost string, stats func() ProxyStats) http.H
 	r.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		newProxyCollector(name, version, stats),
+		newWorkerCollector(name, version, stats),
 	)
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promHandler(r))
@@ -44,23 +44,44 @@ func NewWorker(name, version, listenHost string, stats func() ProxyStats) http.H
 	return guard(mux, listenHost)
 }
 
-// proxyCollector turns ProxyStats into metrics at each scrape.
-type proxyCollector struct {
+// workerCollector turns the ProxyStats of a worker on its own into metrics at each
+// scrape.
+type workerCollector struct {
 	name, version string
 	stats         func() ProxyStats
-
-	build, received, forwarded, absorbed, timedOut *prometheus.Desc
-	answered, refused, dropped                     *prometheus.Desc
-	transactions, dialogs                          *prometheus.Desc
+	build         *prometheus.Desc
+	proxy         proxyDescriptors
 }
 
-func newProxyCollector(name, version string, stats func() ProxyStats) *proxyCollector {
+func newWorkerCollector(name, version string, stats func() ProxyStats) *workerCollector {
+	return &workerCollector{name: name, version: version, stats: stats, build: buildInfo(), proxy: newProxyDescriptors()}
+}
+
+// Describe sends every metric the collector may have.
+func (c *workerCollector) Describe(ch chan<- *prometheus.Desc) {
+	ch <- c.build
+	c.proxy.describe(ch)
+}
+
+// Collect asks for the counters once. One proxy serves all services of its host.
+func (c *workerCollector) Collect(ch chan<- prometheus.Metric) {
+	s, out := c.stats(), sink{ch}
+	out.gauge(c.build, 1, c.version, c.name)
+	c.proxy.collect(out, &s, c.name, "")
+}
+
+// proxyDescriptors are the metrics of worker proxies, wherever they run.
+type proxyDescriptors struct {
+	received, forwarded, absorbed, timedOut *prometheus.Desc
+	answered, refused, dropped              *prometheus.Desc
+	transactions, dialogs                   *prometheus.Desc
+}
+
+func newProxyDescriptors() proxyDescriptors {
 	d := func(metric, help string, labels ...string) *prometheus.Desc {
-		return prometheus.NewDesc("sipsteer_"+metric, help, labels, nil)
+		return prometheus.NewDesc("sipsteer_"+metric, help, append([]string{"worker", "service"}, labels...), nil)
 	}
-	return &proxyCollector{
-		name: name, version: version, stats: stats,
-		build:        d("build_info", "Version of sipsteer and name of the node; always 1.", "version", "node"),
+	return proxyDescriptors{
 		received:     d("proxy_received_messages_total", "Datagrams the proxy received."),
 		forwarded:    d("proxy_forwarded_messages_total", "Messages the proxy sent on.", "kind"),
 		absorbed:     d("proxy_absorbed_messages_total", "Retransmissions a transaction absorbed."),
@@ -73,28 +94,23 @@ func newProxyCollector(name, version string, stats func() ProxyStats) *proxyColl
 	}
 }
 
-// Describe sends every metric the collector may have.
-func (c *proxyCollector) Describe(ch chan<- *prometheus.Desc) {
+func (p *proxyDescriptors) describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		c.build, c.received, c.forwarded, c.absorbed, c.timedOut,
-		c.answered, c.refused, c.dropped, c.transactions, c.dialogs,
+		p.received, p.forwarded, p.absorbed, p.timedOut, p.answered, p.refused, p.dropped, p.transactions, p.dialogs,
 	} {
 		ch <- d
 	}
 }
 
-// Collect asks for the counters once.
-func (c *proxyCollector) Collect(ch chan<- prometheus.Metric) {
-	s, out := c.stats(), sink{ch}
-	out.gauge(c.build, 1, c.version, c.name)
-	out.counter(c.received, s.Received)
-	out.counter(c.forwarded, s.Requests, "request")
-	out.counter(c.forwarded, s.Responses, "response")
-	out.counter(c.absorbed, s.Retransmissions)
-	out.counter(c.timedOut, s.TimedOut)
-	out.counters(c.answered, s.Answered)
-	out.counters(c.refused, s.Refused)
-	out.counters(c.dropped, s.Dropped)
-	out.gauge(c.transactions, float64(s.Transactions))
-	out.gauge(c.dialogs, float64(s.Dialogs))
+func (p *proxyDescriptors) collect(out sink, s *ProxyStats, worker, service string) {
+	out.counter(p.received, s.Received, worker, service)
+	out.counter(p.forwarded, s.Requests, worker, service, "request")
+	out.counter(p.forwarded, s.Responses, worker, service, "response")
+	out.counter(p.absorbed, s.Retransmissions, worker, service)
+	out.counter(p.timedOut, s.TimedOut, worker, service)
+	out.counters(p.answered, s.Answered, worker, service)
+	out.counters(p.refused, s.Refused, worker, service)
+	out.counters(p.dropped, s.Dropped, worker, service)
+	out.gauge(p.transactions, float64(s.Transactions), worker, service)
+	out.gauge(p.dialogs, float64(s.Dialogs), worker, service)
 }

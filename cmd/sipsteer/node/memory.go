@@ -3,9 +3,9 @@
 package node
 
 import (
-	"maps"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 
 	"github.com/sipsteer/sipsteer/ctrl/config"
 	"github.com/sipsteer/sipsteer/ctrl/dialog"
@@ -18,16 +18,17 @@ type memoryTable struct {
 	records *dialog.CallTable
 	budget  *steer.Budget
 
-	mu     sync.RWMutex // of what follows
-	slots  map[uint16][]uint32
-	alive  map[uint32]bool
-	events map[steer.DirectEvent]uint64
+	events [steer.DirectEvents]atomic.Uint64
+
+	mu    sync.RWMutex // of what follows
+	slots map[uint16][]uint32
+	alive map[uint32]bool
 }
 
 func newMemory(cfg *config.Config) *memoryTable {
 	return &memoryTable{
 		table: steer.NewTable(cfg.Datapath.MaxPins, dialog.Monotonic), records: dialog.NewCallTable(), budget: steer.NewBudget(newPins(cfg)),
-		slots: map[uint16][]uint32{}, alive: map[uint32]bool{}, events: map[steer.DirectEvent]uint64{},
+		slots: map[uint16][]uint32{}, alive: map[uint32]bool{},
 	}
 }
 
@@ -71,16 +72,14 @@ func (m *memoryTable) isAlive(id uint32) bool {
 	return m.alive[id]
 }
 
-func (m *memoryTable) count(e steer.DirectEvent) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.events[e]++
-}
+func (m *memoryTable) count(e steer.DirectEvent) { m.events[e].Add(1) }
 
 func (m *memoryTable) directEvents() (map[steer.DirectEvent]uint64, error) {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	return maps.Clone(m.events), nil
+	all := make(map[steer.DirectEvent]uint64, len(m.events))
+	for e := range m.events {
+		all[steer.DirectEvent(e)] = m.events[e].Load()
+	}
+	return all, nil
 }
 
 func (m *memoryTable) pins() pins                                         { return m.table }

@@ -39,7 +39,7 @@ $SIPSTEER_API, else at ` + defaultAPI + `.`,
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usagef("%v", err) })
 	root.AddCommand(
 		runCommand(o), workerCommand(o), decapCommand(o), detachCommand(o),
-		statusCommand(o), workersCommand(o), dialogsCommand(o), registrationsCommand(o), usersCommand(o),
+		statusCommand(o), workersCommand(o), dialogsCommand(o), recordsCommand(o), registrationsCommand(o), usersCommand(o),
 		aliasesCommand(o), domainsCommand(o), routesCommand(o), gatewaysCommand(o),
 		configCommand(o), explainCommand(o), doctorCommand(o), topCommand(o), versionCommand(o), manCommand(),
 	)

@@ -104,6 +104,29 @@ type Dialog struct {
 	Responses uint64     `json:"responses"`
 }
 
+// CallRecord is one call that has ended. Times that never came are null.
+type CallRecord struct {
+	ID        int64      `json:"id" doc:"Grows from record to record"`
+	CallID    string     `json:"call_id"`
+	CallIDCut bool       `json:"call_id_cut,omitempty" doc:"The Call-ID is the beginning of a longer one"`
+	From      string     `json:"from"`
+	To        string     `json:"to"`
+	Service   string     `json:"service"`
+	Worker    string     `json:"worker"`
+	Start     time.Time  `json:"start"`
+	Ring      *time.Time `json:"ring"`
+	Answer    *time.Time `json:"answer"`
+	End       time.Time  `json:"end"`
+	Duration  float64    `json:"duration" doc:"Seconds from answer to end"`
+	FinalCode int        `json:"final_code" doc:"Final answer to the INVITE as the datapath saw it, 0 for none"`
+	EndedBy   string     `json:"ended_by" enum:"caller,callee,worker,timeout,unknown"`
+	Cause     string     `json:"cause" enum:"bye,cancelled,failed,no_answer,idle,worker_down"`
+	Requests  uint64     `json:"requests" doc:"Requests steered"`
+	Responses uint64     `json:"responses" doc:"Responses steered"`
+	BootID    string     `json:"boot_id"`
+	Key       string     `json:"key"`
+}
+
 // Registration is one binding of a user's address to a contact.
 type Registration struct {
 	AOR       string    `json:"aor"`

@@ -28,6 +28,7 @@ func New(src Sources, version, listenHost string) http.Handler {
 	registerStatus(h, src)
 	registerWorkers(h, src)
 	registerDialogs(h, src)
+	registerRecords(h, src)
 	registerRegistrations(h, src)
 	registerUsers(h, src)
 	registerAliases(h, src)

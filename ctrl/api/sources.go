@@ -5,6 +5,7 @@ package api
 import (
 	"context"
 	"errors"
+	"time"
 )
 
 // Errors that a source wraps so that a client learns what it did wrong. Any
@@ -54,6 +55,21 @@ type DialogFilter struct {
 type Dialogs interface {
 	// Dialogs returns the oldest dialogs first; more says that Limit cut the list.
 	Dialogs(ctx context.Context, f DialogFilter) (list []Dialog, more bool, err error)
+}
+
+// RecordFilter selects call records; zero fields select all.
+type RecordFilter struct {
+	After        int64 // only records with a higher id
+	Since, Until time.Time
+	CallID       string
+	User         string // user@host, caller or callee
+	Limit        int    // at most this many; always above 0
+}
+
+// Records lists call records.
+type Records interface {
+	// Records returns the lowest ids first; more says that Limit cut the list.
+	Records(ctx context.Context, f RecordFilter) (list []CallRecord, more bool, err error)
 }
 
 // Registrations lists and removes bindings. An AOR is user@host, as ParseAOR
@@ -113,6 +129,7 @@ type Sources struct {
 	Metrics       MetricsSource
 	Workers       Workers
 	Dialogs       Dialogs
+	Records       Records
 	Registrations Registrations
 	Users         Users
 	Aliases       Aliases

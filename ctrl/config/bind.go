@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"reflect"
+	"strconv"
 	"strings"
 	"time"
 
@@ -144,12 +145,22 @@ func (r *report) bindDuration(key string, n ast.Node, v reflect.Value) {
 		r.fail(key, "want a duration with its unit, such as 40s, 5m or 12h, found %s", describe(n))
 		return
 	}
-	d, err := time.ParseDuration(s.Value)
+	d, err := parseDuration(s.Value)
 	if err != nil {
-		r.fail(key, "%q is not a duration with its unit, such as 40s, 5m or 12h", s.Value)
+		r.fail(key, "%q is not a duration with its unit, such as 40s, 5m, 12h or 90d", s.Value)
 		return
 	}
 	v.SetInt(int64(d))
+}
+
+// parseDuration also knows whole days, of 24 hours.
+func parseDuration(text string) (time.Duration, error) {
+	days, ok := strings.CutSuffix(text, "d")
+	if !ok {
+		return time.ParseDuration(text)
+	}
+	n, err := strconv.ParseUint(days, 10, 16)
+	return time.Duration(n) * 24 * time.Hour, err
 }
 
 func (r *report) text(key string, n ast.Node) (string, bool) {

@@ -28,6 +28,7 @@ type Config struct {
 	Forking   Forking        `yaml:"forking"`
 	Gateways  []Gateway      `yaml:"gateways,omitempty"`
 	Routes    []Route        `yaml:"routes,omitempty"`
+	Records   Records        `yaml:"records"`
 	// Store is where users and bindings live: sqlite:///ABSOLUTE/PATH.
 	Store string `yaml:"store"`
 	// Location says where bindings are looked up: memory, journaled to Store.
@@ -173,6 +174,14 @@ type Forking struct {
 	Ring       time.Duration `yaml:"ring"`        // before those of a lower q are tried, 1s to 3m
 }
 
+// Records says how call records are kept.
+type Records struct {
+	// File gets each record as a line of JSON too; empty: none.
+	File string `yaml:"file"`
+	// Keep is how long the store has them, an hour to ten years.
+	Keep time.Duration `yaml:"keep"`
+}
+
 // API is the control interface.
 type API struct {
 	// Listen is a loopback HOST:PORT or unix:///ABSOLUTE/PATH.
@@ -199,6 +208,7 @@ func Default() *Config {
 		Auth:      Auth{Algorithms: []string{"MD5", "SHA-256"}, NonceLifetime: 5 * time.Minute},
 		Dialogs:   DialogTimeouts{Early: 200 * time.Second, Confirmed: 12 * time.Hour, Ended: 40 * time.Second},
 		Forking:   Forking{MaxTargets: 8, Ring: 20 * time.Second},
+		Records:   Records{Keep: 90 * 24 * time.Hour},
 		Store:     "sqlite:///var/lib/sipsteer/sipsteer.db",
 		Location:  "memory",
 		API:       API{Listen: "127.0.0.1:8060"},

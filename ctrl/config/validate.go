@@ -25,6 +25,7 @@ func (r *report) checkConfig(c *Config) {
 	r.checkDialogs(&c.Dialogs)
 	r.checkForking(&c.Forking)
 	r.checkGateways(c)
+	r.checkRecords(&c.Records)
 	r.checkStore(c)
 	r.checkLog(&c.Log)
 	if _, _, err := SplitListen(c.API.Listen); err != nil {
@@ -254,6 +255,13 @@ func (r *report) checkForking(f *Forking) {
 	if f.Ring%time.Second != 0 {
 		r.fail("forking.ring", "%s is not whole seconds", f.Ring)
 	}
+}
+
+func (r *report) checkRecords(c *Records) {
+	if c.File != "" {
+		r.checkPath("records.file", c.File)
+	}
+	r.checkDuration("records.keep", c.Keep, time.Hour, 3650*24*time.Hour)
 }
 
 func (r *report) checkStore(c *Config) {

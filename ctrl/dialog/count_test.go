@@ -26,9 +26,7 @@ func TestRecentIsWhatTheLastSweepSawAndDoesNotWalk(t *testing.T) {
 	if c, err := f.Recent(); err != nil || c.Early != 1 {
 		t.Fatalf("%+v, %v before the first sweep", c, err)
 	}
-	if _, err := f.Sweep(); err != nil {
-		t.Fatal(err)
-	}
+	f.sweep(t)
 	walkable := f.Dialogs.pins
 	f.Dialogs.pins = unwalkable{walkable}
 	if c, err := f.Recent(); err != nil || c.Early != 1 || c.Worker[invite.Worker] != 1 {
@@ -37,9 +35,7 @@ func TestRecentIsWhatTheLastSweepSawAndDoesNotWalk(t *testing.T) {
 	f.Dialogs.pins = walkable
 	f.pins.Note(steer.Key{1}, steer.Message{Status: 200, CSeq: 2, CSeqMethod: steer.MethodInvite})
 	f.pass(time.Second)
-	if _, err := f.Sweep(); err != nil {
-		t.Fatal(err)
-	}
+	f.sweep(t)
 	if c, err := f.Recent(); err != nil || c.Early != 0 || c.Confirmed != 1 {
 		t.Fatalf("%+v, %v after the answer", c, err)
 	}

@@ -6,6 +6,7 @@
 package dialog
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"sync"
@@ -20,6 +21,9 @@ type Pins interface {
 	Put(steer.Key, steer.Pin) error // steer.ErrFull when the table is full
 	Get(steer.Key) (steer.Pin, bool)
 	Delete(steer.Key)
+	// Merge adds to a pin, unless its last packet came at another time than
+	// unlessSeen (above 0); false when it did not.
+	Merge(k steer.Key, more steer.Pin, unlessSeen uint64) bool
 	Each(func(steer.Key, steer.Pin) bool) error
 }
 
@@ -27,6 +31,7 @@ type Pins interface {
 type Call struct {
 	CallID   string
 	From, To string // URIs
+	Cut      bool   // the Call-ID is the beginning of a longer one
 }
 
 // Calls keeps Call records beside the pins, and as long as they.
@@ -59,11 +64,15 @@ type Dialogs struct {
 	clock    func() uint64 // as Monotonic
 	recent   atomic.Pointer[Counts]
 	crowded  atomic.Bool // the last sweep found more than Timeouts.Crowd
+	// Calls that ended up to recorded have their records; up to cutoff, somebody
+	// may be writing them.
+	recorded, cutoff uint64
 }
 
 // New makes the view. clock is Monotonic outside tests.
 func New(p Pins, c Calls, t Timeouts, clock func() uint64) *Dialogs {
-	return &Dialogs{pins: p, calls: c, timeouts: t, clock: clock}
+	// What ended under an earlier daemon may have its record or not.
+	return &Dialogs{pins: p, calls: c, timeouts: t, clock: clock, cutoff: clock()}
 }
 
 // Start describes a request that begins something.
@@ -82,16 +91,23 @@ type Start struct {
 func (d *Dialogs) Pin(key steer.Key, s Start) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if old, ok := d.pins.Get(key); ok && keeps(old, s) {
-		return nil
-	}
 	now := d.clock()
+	start := now
+	if old, ok := d.pins.Get(key); ok {
+		if keeps(old, s) {
+			return nil
+		}
+		var err error
+		if start, err = d.follow(key, old, now); err != nil {
+			return err
+		}
+	}
 	if err := d.calls.PutCall(key, s.Call); err != nil {
 		return fmt.Errorf("recording the call: %w", err)
 	}
 	err := d.pins.Put(key, steer.Pin{
 		Worker: s.Worker, State: steer.StateEarly, CSeq: s.CSeq, Caller: s.Caller,
-		Service: s.Service, Method: s.Method, StartNS: now, SeenNS: now,
+		Service: s.Service, Method: s.Method, StartNS: start, SeenNS: now,
 	})
 	if err != nil {
 		d.calls.DeleteCall(key)
@@ -108,6 +124,35 @@ func keeps(old steer.Pin, s Start) bool {
 		return old.Method == steer.MethodInvite && s.Method != steer.MethodInvite
 	}
 	return false
+}
+
+// follow makes room for a new attempt under a Call-ID and returns when its call
+// began. A call that nobody answered goes on with the next attempt; one that is
+// over moves aside until its record is written.
+func (d *Dialogs) follow(key steer.Key, old steer.Pin, now uint64) (start uint64, err error) {
+	switch {
+	case old.Method != steer.MethodInvite || old.State == steer.StateEnded && old.EndNS <= d.recorded:
+		return now, nil
+	case old.AnswerNS == 0 && (old.State != steer.StateEnded || old.EndNS > d.cutoff):
+		return old.StartNS, nil
+	}
+	aside := besides(key, old.StartNS)
+	old.Moved = true
+	call, _ := d.calls.GetCall(key)
+	if err := d.calls.PutCall(aside, call); err != nil {
+		return 0, fmt.Errorf("keeping the call before: %w", err)
+	}
+	if err := d.pins.Put(aside, old); err != nil {
+		d.calls.DeleteCall(aside)
+		return 0, fmt.Errorf("keeping the call before: %w", err)
+	}
+	return now, nil
+}
+
+// besides is where a call of that key and start moves to, and back.
+func besides(k steer.Key, start uint64) steer.Key {
+	binary.LittleEndian.PutUint64(k[:8], binary.LittleEndian.Uint64(k[:8])^start)
+	return k
 }
 
 // Repin writes a pin for a dialog that stands but lost its own or its worker, as
@@ -141,57 +186,6 @@ func (d *Dialogs) Repin(key steer.Key, s Start) error {
 func (d *Dialogs) Holder(key steer.Key) (worker uint32, ok bool) {
 	p, ok := d.pins.Get(key)
 	return p.Worker, ok && p.State != steer.StateEnded
-}
-
-// Sweep removes the pins whose time is over and tells how many.
-func (d *Dialogs) Sweep() (removed int, err error) {
-	now := d.clock()
-	var old []steer.Key
-	counts := newCounts()
-	err = d.pins.Each(func(k steer.Key, p steer.Pin) bool {
-		counts.add(p)
-		if d.expired(p, now) {
-			old = append(old, k)
-		}
-		return true
-	})
-	d.crowded.Store(d.timeouts.Crowd > 0 && counts.Early+counts.Confirmed+counts.Ended > d.timeouts.Crowd)
-	for _, k := range old {
-		if d.remove(k) {
-			removed++
-		}
-	}
-	if err != nil {
-		return removed, fmt.Errorf("sweeping pins: %w", err)
-	}
-	d.recent.Store(&counts)
-	return removed, nil
-}
-
-// remove deletes a pin unless a packet or a new attempt came since it was read.
-func (d *Dialogs) remove(k steer.Key) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	p, ok := d.pins.Get(k)
-	if !ok || !d.expired(p, d.clock()) {
-		return false
-	}
-	d.pins.Delete(k)
-	d.calls.DeleteCall(k)
-	return true
-}
-
-func (d *Dialogs) expired(p steer.Pin, now uint64) bool {
-	idle := d.timeouts.Early
-	switch {
-	case p.State == steer.StateConfirmed:
-		idle = d.timeouts.Confirmed
-	case p.State == steer.StateEnded, p.Method == steer.MethodOther:
-		idle = d.timeouts.Ended
-	case p.Responses == 0 && d.crowded.Load():
-		idle = min(idle, d.timeouts.Ended)
-	}
-	return now > p.SeenNS && now-p.SeenNS > uint64(idle)
 }
 
 // Dialog is one dialog as it is shown to people. Times that have not come are

@@ -14,8 +14,9 @@ var limits = Timeouts{Early: 200 * time.Second, Confirmed: 12 * time.Hour, Ended
 
 type fixture struct {
 	*Dialogs
-	now  uint64
-	pins *steer.Table
+	now     uint64
+	pins    *steer.Table
+	records []Ended
 }
 
 func newFixture(max int) *fixture {
@@ -29,77 +30,6 @@ func newFixture(max int) *fixture {
 func (f *fixture) pass(d time.Duration) { f.now += uint64(d) }
 
 var invite = Start{Worker: 3, Method: steer.MethodInvite, CSeq: 2, Call: Call{CallID: "c1", From: "sip:a@x", To: "sip:b@x"}}
-
-func TestPinsExpireByState(t *testing.T) {
-	for name, c := range map[string]struct {
-		method steer.Method
-		state  steer.State
-		life   time.Duration
-	}{
-		"ringing":              {steer.MethodInvite, steer.StateEarly, limits.Early},
-		"talking":              {steer.MethodInvite, steer.StateConfirmed, limits.Confirmed},
-		"over":                 {steer.MethodInvite, steer.StateEnded, limits.Ended},
-		"unanswered MESSAGE":   {steer.MethodOther, steer.StateEarly, limits.Ended},
-		"standing SUBSCRIBE":   {steer.MethodSubscribe, steer.StateConfirmed, limits.Confirmed},
-		"unanswered SUBSCRIBE": {steer.MethodSubscribe, steer.StateEarly, limits.Early},
-	} {
-		t.Run(name, func(t *testing.T) {
-			f := newFixture(10)
-			key := steer.Key{1}
-			if err := f.pins.Put(key, steer.Pin{Worker: 3, Method: c.method, State: c.state, SeenNS: f.now}); err != nil {
-				t.Fatal(err)
-			}
-			f.pass(c.life)
-			if n, err := f.Sweep(); n != 0 || err != nil {
-				t.Fatalf("swept %d (%v) while its time runs", n, err)
-			}
-			f.pass(time.Millisecond)
-			if n, err := f.Sweep(); n != 1 || err != nil {
-				t.Fatalf("swept %d (%v) after its time", n, err)
-			}
-			if _, ok := f.pins.Get(key); ok {
-				t.Fatal("the pin still stands")
-			}
-		})
-	}
-}
-
-// Of a flood that nobody answers, little is kept once the table gets crowded; calls that somebody answered stay.
-func TestACrowdedTableForgetsWhatNobodyAnswered(t *testing.T) {
-	f := newFixture(100)
-	f.timeouts.Crowd = 50
-	put := func(n int, p steer.Pin) {
-		p.Worker, p.Method, p.State, p.SeenNS = 3, steer.MethodInvite, steer.StateEarly, f.now
-		if err := f.pins.Put(steer.Key{byte(n)}, p); err != nil {
-			t.Fatal(err)
-		}
-	}
-	put(0, steer.Pin{Responses: 1, RingNS: f.now})
-	for n := 1; n <= 49; n++ {
-		put(n, steer.Pin{})
-	}
-	f.pass(limits.Ended + time.Second)
-	for range 2 {
-		if n, err := f.Sweep(); n != 0 || err != nil {
-			t.Fatalf("swept %d (%v) of a table that is not crowded", n, err)
-		}
-	}
-	put(50, steer.Pin{})
-	removed := 0
-	for range 2 { // one sweep to see the crowd, one to act
-		n, err := f.Sweep()
-		if err != nil {
-			t.Fatal(err)
-		}
-		removed += n
-	}
-	if removed != 49 {
-		t.Fatalf("swept %d, want the 49 that nobody answered in time", removed)
-	}
-	if _, ok := f.pins.Get(steer.Key{0}); !ok {
-		t.Fatal("a ringing call was swept")
-	}
-}
 
 func TestPinSparesWhatLives(t *testing.T) {
 	key := steer.Key{1}

@@ -60,6 +60,36 @@ var migrations = [...]string{
 		name  TEXT PRIMARY KEY,
 		value TEXT NOT NULL -- the service's name
 	) STRICT, WITHOUT ROWID;`,
+	// Ids of dropped records are not given again: the file of call records goes
+	// by them. A time that never came is 0.
+	`CREATE TABLE records (
+		id          INTEGER PRIMARY KEY AUTOINCREMENT,
+		boot        TEXT NOT NULL,
+		key         TEXT NOT NULL,
+		start_ns    INTEGER NOT NULL,
+		call_id     TEXT NOT NULL,
+		call_id_cut INTEGER NOT NULL,
+		from_uri    TEXT NOT NULL,
+		to_uri      TEXT NOT NULL,
+		service     TEXT NOT NULL,
+		worker      TEXT NOT NULL,
+		started     INTEGER NOT NULL,
+		rang        INTEGER NOT NULL,
+		answered    INTEGER NOT NULL,
+		ended       INTEGER NOT NULL,
+		final_code  INTEGER NOT NULL,
+		ended_by    TEXT NOT NULL,
+		cause       TEXT NOT NULL,
+		requests    INTEGER NOT NULL,
+		responses   INTEGER NOT NULL,
+		UNIQUE (key, start_ns, boot)
+	) STRICT;
+	CREATE INDEX records_by_end ON records (ended);
+	CREATE INDEX records_by_call_id ON records (call_id);
+	CREATE TABLE records_written (
+		one INTEGER PRIMARY KEY,
+		id  INTEGER NOT NULL
+	) STRICT;`,
 }
 
 // migrate brings the schema to the latest version, all steps or none.
@@ -121,6 +151,7 @@ type statements struct {
 	putBinding, dropBinding    *sql.Stmt
 	addUser, setUser, dropUser *sql.Stmt
 	dropUserBindings           *sql.Stmt
+	addRecord                  *sql.Stmt
 }
 
 func (s *Store) prepare() error {
@@ -140,6 +171,9 @@ func (s *Store) prepare() error {
 			sha256_full = ?6, sha512_256_full = ?7 WHERE aor = ?1`},
 		{&s.stmt.dropUser, "DELETE FROM users WHERE aor = ?"},
 		{&s.stmt.dropUserBindings, "DELETE FROM bindings WHERE aor = ?"},
+		{&s.stmt.addRecord, `INSERT INTO records (boot, key, start_ns, call_id, call_id_cut, from_uri, to_uri,
+			service, worker, started, rang, answered, ended, final_code, ended_by, cause, requests, responses)
+			VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`},
 	} {
 		stmt, err := s.conn.PrepareContext(context.Background(), p.text)
 		if err != nil {
@@ -153,7 +187,7 @@ func (s *Store) prepare() error {
 func (st *statements) close() error {
 	var errs []error
 	for _, stmt := range []*sql.Stmt{st.begin, st.commit, st.rollback, st.putBinding, st.dropBinding,
-		st.addUser, st.setUser, st.dropUser, st.dropUserBindings} {
+		st.addUser, st.setUser, st.dropUser, st.dropUserBindings, st.addRecord} {
 		if stmt != nil {
 			errs = append(errs, stmt.Close())
 		}

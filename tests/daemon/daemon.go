@@ -26,6 +26,7 @@ type Settings struct {
 	Health     string // keys of the section, a comma between them
 	State      string // folder of the database
 	BPFFS      string // folder of the pinned maps
+	Records    string // path of the file of call records; empty: none
 	Secret     string // path of the cluster secret; empty: the daemon makes one
 	Policy     string // proxy when empty
 	Extra      string // more of the config
@@ -68,6 +69,9 @@ forking: {ring: {{.Ring}}}
 {{- end}}
 {{- if .Health}}
 health: { {{.Health}} }
+{{- end}}
+{{- if .Records}}
+records: {file: {{.Records}}}
 {{- end}}
 {{- if .Secret}}
 secret_file: {{.Secret}}

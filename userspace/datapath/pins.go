@@ -25,6 +25,7 @@ type Pins struct {
 // (CallID) and 128 bytes.
 type CallInfo struct {
 	CallID, From, To string
+	Cut              bool // CallID may be the beginning of a longer one; set by GetCall alone
 }
 
 // Now returns the clock that times in pins are in: CLOCK_MONOTONIC_COARSE, in nanoseconds.
@@ -169,7 +170,7 @@ func (t *Pins) GetCall(k steer.Key) (CallInfo, bool) {
 	if err := t.calls.Lookup(bpf.SteerPinKey{Hash: k}, &v); err != nil {
 		return CallInfo{}, false
 	}
-	return CallInfo{CallID: cString(v.CallId[:]), From: cString(v.From[:]), To: cString(v.To[:])}, true
+	return CallInfo{CallID: cString(v.CallId[:]), From: cString(v.From[:]), To: cString(v.To[:]), Cut: v.CallId[len(v.CallId)-1] != 0}, true
 }
 
 func cString(b []byte) string {

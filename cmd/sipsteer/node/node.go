@@ -7,7 +7,6 @@ package node
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/netip"
 	"sync"
@@ -18,16 +17,13 @@ import (
 	"github.com/sipsteer/sipsteer/ctrl/dialog"
 	"github.com/sipsteer/sipsteer/ctrl/health"
 	"github.com/sipsteer/sipsteer/ctrl/location"
+	"github.com/sipsteer/sipsteer/ctrl/record"
 	"github.com/sipsteer/sipsteer/ctrl/registrar"
 	"github.com/sipsteer/sipsteer/ctrl/store"
 	"github.com/sipsteer/sipsteer/userspace/forward"
 	"github.com/sipsteer/sipsteer/userspace/token"
 	"github.com/sipsteer/sipsteer/userspace/transport"
 )
-
-// sweepEvery is how often pins and bindings are looked through for those whose
-// time is over.
-const sweepEvery = time.Second
 
 // Options are what a config file does not say.
 type Options struct {
@@ -62,6 +58,7 @@ type Node struct {
 	ears      ears
 	byID      map[uint32]*worker
 	dialogs   *dialog.Dialogs
+	recorder  *record.Recorder
 	services  []*service
 	why       string // why the kernel datapath could not be had
 
@@ -80,7 +77,7 @@ func Start(ctx context.Context, cfg *config.Config, opts Options) (*Node, error)
 	n.answers, n.ears.at = health.NewAnswers(), map[netip.Addr]ear{}
 	ctx, n.cancel = context.WithCancel(ctx)
 	for _, step := range []func(context.Context) error{
-		n.openStore, n.openSockets, n.openTable, n.openWorkers, n.openServices, n.publish, n.openAPI,
+		n.openStore, n.openSockets, n.openTable, n.openWorkers, n.openServices, n.openRecords, n.publish, n.openAPI,
 	} {
 		if err := step(ctx); err != nil {
 			// Pins that an earlier daemon left are not this start's to remove.
@@ -125,6 +122,9 @@ func (n *Node) Close(detach bool) error {
 		errs = append(errs, stop())
 	}
 	n.running.Wait()
+	if n.table != nil && (detach || !n.table.kernel()) {
+		errs = append(errs, n.recordLast())
+	}
 	if detach && n.table != nil {
 		errs = append(errs, n.table.detach())
 	}
@@ -143,23 +143,6 @@ func (n *Node) receive() {
 		for _, l := range s.config.Listen {
 			h, sock := s.chain.NewHandler(), n.sockets.by[l.Addr]
 			n.goRun(func() error { return transport.Serve(sock, h.Handle) })
-		}
-	}
-}
-
-// sweep removes what has expired, until ctx ends.
-func (n *Node) sweep(ctx context.Context) error {
-	tick := time.NewTicker(sweepEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case now := <-tick.C:
-			n.locations.Sweep(now)
-			if _, err := n.dialogs.Sweep(); err != nil {
-				return fmt.Errorf("expiring pins: %w", err)
-			}
 		}
 	}
 }

@@ -29,7 +29,7 @@ func (n *Node) openAPI(ctx context.Context) error {
 		return err
 	}
 	host, _, _ := net.SplitHostPort(address)
-	h := api.New(api.Sources{Status: n, Metrics: n, Workers: n, Dialogs: n, Registrations: n, Users: n, Aliases: n, Domains: n, DialPlan: n}, n.opts.Version, host)
+	h := api.New(api.Sources{Status: n, Metrics: n, Workers: n, Dialogs: n, Records: n, Registrations: n, Users: n, Aliases: n, Domains: n, DialPlan: n}, n.opts.Version, host)
 	n.goRun(func() error { return api.Serve(ctx, ln, h) })
 	return nil
 }

@@ -20,6 +20,7 @@ import (
 type Daemon struct {
 	Report   api.Status
 	Calls    []api.Dialog
+	Ended    []api.CallRecord
 	Bindings []api.Registration
 	Err      error // returned by every method when set
 
@@ -59,6 +60,10 @@ func New() *Daemon {
 			{CallID: "c2@host", Key: "10112233445566778899aabbccddeeff", State: "confirmed", Service: "edge", Worker: "w2", From: "alice@example.com", To: "bob@example.com", Start: &start, Answer: &answer, FinalCode: 200, Requests: 2, Responses: 3},
 			{CallID: "c3@host", Key: "20112233445566778899aabbccddeeff", State: "early", Service: "edge", Worker: "w1", From: "bob@example.com", To: "alice@example.com", Start: &start, Requests: 1},
 		},
+		Ended: []api.CallRecord{
+			{ID: 1, CallID: "c1@host", From: "sip:alice@example.com", To: "sip:bob@example.com", Service: "edge", Worker: "w1", Start: start, Ring: &ring, Answer: &answer, End: end, Duration: 61, FinalCode: 200, EndedBy: "caller", Cause: "bye", Requests: 3, Responses: 4},
+			{ID: 2, CallID: "c4@host", From: "sip:carol@example.com", To: "sip:bob@example.com", Service: "edge", Worker: "w1", Start: start, End: end, FinalCode: 486, EndedBy: "callee", Cause: "failed", Requests: 1, Responses: 1},
+		},
 		Bindings: []api.Registration{
 			{AOR: "alice@example.com", Contact: "sip:alice@10.0.0.5:5062", Received: "198.51.100.7:40000", Expires: start.Add(time.Hour), Q: 1, UserAgent: "phone/1", CallID: "r1"},
 		},
@@ -67,7 +72,7 @@ func New() *Daemon {
 
 // Sources serves d through every interface.
 func (d *Daemon) Sources() api.Sources {
-	return api.Sources{Status: d, Metrics: d, Workers: d, Dialogs: d, Registrations: d, Users: d, Aliases: d, Domains: d, DialPlan: d}
+	return api.Sources{Status: d, Metrics: d, Workers: d, Dialogs: d, Records: d, Registrations: d, Users: d, Aliases: d, Domains: d, DialPlan: d}
 }
 
 // Status returns Report.
@@ -135,6 +140,21 @@ func (d *Daemon) Dialogs(_ context.Context, f api.DialogFilter) ([]api.Dialog, b
 	for _, c := range d.Calls {
 		if (f.CallID == "" || c.CallID == f.CallID) && (f.State == "" || c.State == f.State) {
 			out = append(out, c)
+		}
+	}
+	if len(out) > f.Limit {
+		return out[:f.Limit], true, d.Err
+	}
+	return out, false, d.Err
+}
+
+// Records filters Ended by everything but Until.
+func (d *Daemon) Records(_ context.Context, f api.RecordFilter) ([]api.CallRecord, bool, error) {
+	var out []api.CallRecord
+	for _, r := range d.Ended {
+		user := f.User == "" || r.From == "sip:"+f.User || r.To == "sip:"+f.User
+		if r.ID > f.After && user && (f.CallID == "" || r.CallID == f.CallID) && !r.End.Before(f.Since) {
+			out = append(out, r)
 		}
 	}
 	if len(out) > f.Limit {

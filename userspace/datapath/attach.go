@@ -37,6 +37,9 @@ func linkFile(iface string) string {
 // place and no packet passes unseen. On an error everything is as before. Errors wrap ErrPrivileges, ErrInterface,
 // ErrNoNative, ErrMTU or ErrBusy where these are the cause.
 func (d *Datapath) Attach() error {
+	if err := d.markNext(); err != nil {
+		return err
+	}
 	done := make(map[string]pinnedLink)
 	for _, name := range d.cfg.Interfaces {
 		if _, ok := done[name]; ok || d.links[name].link != nil {
@@ -56,7 +59,7 @@ func (d *Datapath) Attach() error {
 		d.links[name] = pinnedLink{link: l.link, path: l.path}
 	}
 	d.attached = d.attached || len(done) > 0
-	return d.releaseOthers()
+	return errors.Join(d.releaseOthers(), d.settle())
 }
 
 // releaseOthers detaches from interfaces that an earlier daemon was attached to and this one is not to be.

@@ -226,20 +226,6 @@ func TestGenericOnLoopback(t *testing.T) {
 	}
 }
 
-func TestOtherLayoutOfPinsIsRefused(t *testing.T) {
-	w := newWire(t)
-	first, err := w.open(t, Config{Mode: ModeAuto})
-	must(t, err)
-	must(t, first.Attach())
-	must(t, first.Close())
-	if _, err := w.open(t, Config{Mode: ModeAuto, MaxPins: 65}); !errors.Is(err, ErrLayout) || !strings.Contains(err.Error(), "max_pins") {
-		t.Errorf("got %v, want ErrLayout", err)
-	}
-	if !attached(t, near) {
-		t.Error("the refusal detached what ran")
-	}
-}
-
 func TestPinPathOffTheBPFFileSystemIsRefused(t *testing.T) {
 	needRoot(t)
 	if _, err := Open(Config{Mode: ModeAuto, PinPath: t.TempDir()}); !errors.Is(err, ErrBPFFS) {

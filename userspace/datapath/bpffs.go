@@ -72,14 +72,11 @@ func onBPFFS(dir string) (bool, error) {
 	}
 }
 
-// keepsCalls says which maps hold what nobody can write again.
-var keepsCalls = map[string]bool{"pins": true, "calls": true}
-
-// readyPinnedMaps marks the maps as pinned by name and sees to those that stand from an earlier version: those that hold
-// calls must fit; others are replaced, for the daemon fills them again.
+// readyPinnedMaps marks the maps as pinned by name, those of pins apart, and replaces those of another layout that stand
+// from an earlier version: the daemon fills them again.
 func readyPinnedMaps(spec *ebpf.CollectionSpec, dir string) error {
 	for name, m := range spec.Maps {
-		if name == "scratch" || name == "direct_scratch" || strings.HasPrefix(name, ".") {
+		if name == "scratch" || name == "direct_scratch" || name == "pins" || name == "calls" || strings.HasPrefix(name, ".") {
 			continue
 		}
 		m.Pinning = ebpf.PinByName
@@ -93,14 +90,11 @@ func readyPinnedMaps(spec *ebpf.CollectionSpec, dir string) error {
 		}
 		err = m.Compatible(old)
 		_ = old.Close()
-		switch {
-		case err == nil:
-		case keepsCalls[name]:
-			return fmt.Errorf("taking over %s: %w (%v); keep datapath.max_pins and version as they were, or detach first and lose the calls that stand", path, ErrLayout, err)
-		default:
-			if err := os.Remove(path); err != nil {
-				return fmt.Errorf("replacing the pinned map %s: %w", path, err)
-			}
+		if err == nil {
+			continue
+		}
+		if err := os.Remove(path); err != nil {
+			return fmt.Errorf("replacing the pinned map %s: %w", path, err)
 		}
 	}
 	return nil

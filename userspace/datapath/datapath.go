@@ -40,6 +40,7 @@ type Config struct {
 	PartialChecksums bool
 	MaxPins          int             // size of the pin table, allocated at once (about 130 bytes each); 0 = 262144
 	NewPins          steer.PinBounds // of what the program pins itself by policy direct, of all sources together
+	Rekey            Rekey           // for pins that an earlier version left; nil when keys are as they were
 
 	trial bool // for OpenTrial
 }
@@ -58,6 +59,7 @@ type Datapath struct {
 	lock     *os.File              // on the directory; nil when nothing is pinned
 	fresh    bool                  // this Open made the directory
 	attached bool
+	old      *tables // of an earlier daemon, yet to be merged into the new ones; nil for none
 }
 
 // Open loads the program and its maps, or takes over the maps that an earlier one left in PinPath. Nothing is attached
@@ -117,6 +119,14 @@ func (d *Datapath) load() error {
 		if err := readyPinnedMaps(spec, d.cfg.PinPath); err != nil {
 			return err
 		}
+		t, err := d.openPins(spec)
+		if err != nil {
+			return err
+		}
+		defer t.close()
+		opts.MapReplacements = map[string]*ebpf.Map{"pins": t.pins, "calls": t.calls}
+		// Those of a start that was broken off may have another size than is wanted now; the next start mends it.
+		spec.Maps["pins"].MaxEntries, spec.Maps["calls"].MaxEntries = t.pins.MaxEntries(), t.calls.MaxEntries()
 	}
 	if err := spec.LoadAndAssign(&d.objs, &opts); err != nil {
 		return hint("loading the XDP program", err)
@@ -148,7 +158,7 @@ func (d *Datapath) Close() error {
 		errs = append(errs, l.link.Close())
 	}
 	d.links = map[string]pinnedLink{}
-	errs = append(errs, d.slots.close(), d.objs.Close())
+	errs = append(errs, d.slots.close(), d.forgetNext(), d.objs.Close())
 	d.removeFresh()
 	if d.lock != nil {
 		errs = append(errs, d.lock.Close())

@@ -49,7 +49,7 @@ func (n *Node) openTable(context.Context) error {
 		}
 	}
 	if n.cfg.Datapath.Mode != config.ModeOff {
-		k, err := openKernel(n.cfg)
+		k, err := openKernel(n.cfg, n.rekey)
 		switch {
 		case err == nil:
 			n.table = k
@@ -100,18 +100,27 @@ func (n *Node) publish(context.Context) error {
 	return n.table.setServices(wanted)
 }
 
+// rekey is the key of a call that an earlier version pinned.
+func (n *Node) rekey(service uint16, callID string) (steer.Key, bool) {
+	if service == 0 || int(service) > len(n.cfg.Services) {
+		return steer.Key{}, false
+	}
+	return n.keys.pins.Service(n.cfg.Services[service-1].Name).Key([]byte(callID)), true
+}
+
 // kernelTable is the table of the XDP program.
 type kernelTable struct{ *datapath.Datapath }
 
 // openKernel loads and attaches the program. What it forwards to is published
 // later.
-func openKernel(cfg *config.Config) (*kernelTable, error) {
+func openKernel(cfg *config.Config, rekey datapath.Rekey) (*kernelTable, error) {
 	d, err := datapath.Open(datapath.Config{
 		Interfaces: cfg.Datapath.Interfaces,
 		Mode:       datapath.Mode(cfg.Datapath.Mode),
 		PinPath:    PinPath(cfg),
 		MaxPins:    cfg.Datapath.MaxPins,
 		NewPins:    newPins(cfg),
+		Rekey:      rekey,
 	})
 	if err != nil {
 		return nil, err

@@ -85,6 +85,7 @@ func (m *memoryTable) directEvents() (map[steer.DirectEvent]uint64, error) {
 func (m *memoryTable) pins() pins                                         { return m.table }
 func (m *memoryTable) calls() dialog.Calls                                { return m.records }
 func (m *memoryTable) setServices(map[netip.AddrPort]steer.Service) error { return nil }
+func (m *memoryTable) attach() error                                      { return nil }
 func (m *memoryTable) detach() error                                      { return nil }
 func (m *memoryTable) close() error                                       { return nil }
 func (m *memoryTable) mode() string                                       { return config.ModeOff }

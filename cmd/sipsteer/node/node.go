@@ -77,7 +77,7 @@ func Start(ctx context.Context, cfg *config.Config, opts Options) (*Node, error)
 	n.answers, n.ears.at = health.NewAnswers(), map[netip.Addr]ear{}
 	ctx, n.cancel = context.WithCancel(ctx)
 	for _, step := range []func(context.Context) error{
-		n.openStore, n.openSockets, n.openTable, n.openWorkers, n.openServices, n.openRecords, n.publish, n.openAPI,
+		n.openStore, n.openSockets, n.openTable, n.openWorkers, n.openServices, n.openRecords, n.publish, n.attach, n.openAPI,
 	} {
 		if err := step(ctx); err != nil {
 			// Pins that an earlier daemon left are not this start's to remove.

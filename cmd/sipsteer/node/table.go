@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"time"
 
 	"github.com/sipsteer/sipsteer/ctrl/chain"
 	"github.com/sipsteer/sipsteer/ctrl/config"
@@ -32,6 +33,7 @@ type table interface {
 	setSlots(service uint16, slots []uint32) error // the Maglev table of a service with policy direct
 	choose(steer.Key, steer.Message, netip.Addr, steer.Service) (worker uint32, err error)
 	directEvents() (map[steer.DirectEvent]uint64, error)
+	attach() error
 	detach() error
 	close() error
 	mode() string
@@ -49,7 +51,7 @@ func (n *Node) openTable(context.Context) error {
 		}
 	}
 	if n.cfg.Datapath.Mode != config.ModeOff {
-		k, err := openKernel(n.cfg, n.rekey)
+		k, err := openKernel(n.cfg, n.rekey, n.opts.FallBack)
 		switch {
 		case err == nil:
 			n.table = k
@@ -111,9 +113,9 @@ func (n *Node) rekey(service uint16, callID string) (steer.Key, bool) {
 // kernelTable is the table of the XDP program.
 type kernelTable struct{ *datapath.Datapath }
 
-// openKernel loads and attaches the program. What it forwards to is published
-// later.
-func openKernel(cfg *config.Config, rekey datapath.Rekey) (*kernelTable, error) {
+// openKernel loads the program. It is attached later, or at once where another
+// table takes its place when it cannot be.
+func openKernel(cfg *config.Config, rekey datapath.Rekey, atOnce bool) (*kernelTable, error) {
 	d, err := datapath.Open(datapath.Config{
 		Interfaces: cfg.Datapath.Interfaces,
 		Mode:       datapath.Mode(cfg.Datapath.Mode),
@@ -125,10 +127,36 @@ func openKernel(cfg *config.Config, rekey datapath.Rekey) (*kernelTable, error) 
 	if err != nil {
 		return nil, err
 	}
-	if err := d.Attach(); err != nil {
-		return nil, errors.Join(err, d.Close())
+	if atOnce {
+		if err := d.Attach(); err != nil {
+			return nil, errors.Join(err, d.Close())
+		}
 	}
 	return &kernelTable{d}, nil
+}
+
+// waysKnown is how long a start that takes over waits for the ways to its
+// workers: the program before it knows them.
+const waysKnown = time.Second
+
+// attach puts the program on its interfaces when it knows services and workers:
+// where it follows another, no packet meets empty tables.
+func (n *Node) attach(ctx context.Context) error {
+	for end := time.Now().Add(waysKnown); !n.table.fresh() && !n.allReachable() && time.Now().Before(end) && ctx.Err() == nil; {
+		time.Sleep(10 * time.Millisecond)
+	}
+	return n.table.attach()
+}
+
+func (n *Node) allReachable() bool {
+	for _, s := range n.services {
+		for _, w := range s.pool.Workers() {
+			if !s.pool.Reachable(w.ID) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 func (k *kernelTable) pins() pins          { return k.Pins() }
@@ -146,6 +174,7 @@ func (k *kernelTable) choose(key steer.Key, m steer.Message, source netip.Addr, 
 	return k.ChooseWorker(key, m, source, s)
 }
 func (k *kernelTable) directEvents() (map[steer.DirectEvent]uint64, error) { return k.DirectEvents() }
+func (k *kernelTable) attach() error                                       { return k.Attach() }
 func (k *kernelTable) detach() error {
 	err := k.Detach()
 	_ = os.Remove(pinRoot) // stays while another node has pins there

@@ -6,6 +6,7 @@
 #include "include/maps.h"
 #include "include/parse.h"
 #include "include/copy.h"
+#include "include/policy.h"
 #include "include/judge.h"
 #include "include/dialog.h"
 #include "include/party.h"
@@ -79,11 +80,17 @@ inline_always int steer(struct xdp_md *ctx, struct scratch *s, const struct serv
 	u32 id;
 	enum outcome o = judge(s, to, &key);
 	bool direct = to->policy == POLICY_DIRECT;
+	bool begins = o == PASS_INITIAL;
 
-	if (o != UNDECIDED && !(direct && o == PASS_INITIAL))
+	if (begins && s->pays) {
+		enum outcome refused = charge_packet(s, to->id);
+		if (refused != UNDECIDED)
+			return drop(refused);
+	}
+	if (o != UNDECIDED && !(direct && begins))
 		return finish(o);
 	if (direct) {
-		id = choose_direct(s, to, &key, o == PASS_INITIAL);
+		id = choose_direct(s, to, &key, begins);
 	} else {
 		pin = bpf_map_lookup_elem(&pins, &key);
 		if (!pin)
@@ -125,6 +132,9 @@ SEC("xdp.frags") int sipsteer(struct xdp_md *ctx) {
 	if (service->kind == SERVICE_WORKER_PORT)
 		return drop(DROP_WORKER_PORT);
 
+	o = admit(s);
+	if (o != UNDECIDED)
+		return drop(o);
 	if (!copy_text(ctx, s))
 		return XDP_ABORTED;
 	return steer(ctx, s, service);
@@ -183,6 +193,20 @@ SEC("syscall") int choose_worker(struct direct_args *args) {
 	struct direct d = args->direct;
 
 	args->worker = direct_worker(&d);
+	return 0;
+}
+
+// A request that user space alone could judge, paid for from the same buckets as the packets above.
+struct charge_args {
+	struct charge charge;
+	enum outcome outcome; // UNDECIDED when it is paid
+	u32 pad;
+};
+
+SEC("syscall") int charge_source(struct charge_args *args) {
+	struct charge c = args->charge;
+
+	args->outcome = pay(&c);
 	return 0;
 }
 

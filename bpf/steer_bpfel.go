@@ -13,11 +13,31 @@ import (
 	"github.com/cilium/ebpf"
 )
 
+type SteerBucket struct {
+	_      structs.HostLayout
+	FullAt uint64
+}
+
 type SteerCallInfo struct {
 	_      structs.HostLayout
 	CallId [256]uint8
 	From   [128]uint8
 	To     [128]uint8
+}
+
+type SteerCharge struct {
+	_       structs.HostLayout
+	Source  SteerSource
+	Service uint32
+	Pad     uint32
+	Now     uint64
+}
+
+type SteerChargeArgs struct {
+	_       structs.HostLayout
+	Charge  SteerCharge
+	Outcome SteerOutcome
+	Pad     uint32
 }
 
 type SteerDirect struct {
@@ -127,12 +147,16 @@ const (
 	SteerOutcomeDROP_WORKER_PORT      SteerOutcome = 23
 	SteerOutcomeDROP_BAD_LENGTH       SteerOutcome = 24
 	SteerOutcomeDROP_TOO_BIG          SteerOutcome = 25
-	SteerOutcomeSTEER_LOCAL           SteerOutcome = 26
-	SteerOutcomeSTEER_L2TX            SteerOutcome = 27
-	SteerOutcomeSTEER_L2REDIRECT      SteerOutcome = 28
-	SteerOutcomeSTEER_IPIP            SteerOutcome = 29
-	SteerOutcomeSTEER_GUE             SteerOutcome = 30
-	SteerOutcomeOUTCOMES              SteerOutcome = 31
+	SteerOutcomeDROP_DENIED           SteerOutcome = 26
+	SteerOutcomeDROP_BANNED           SteerOutcome = 27
+	SteerOutcomeDROP_SOURCE_RATE      SteerOutcome = 28
+	SteerOutcomeDROP_SERVICE_RATE     SteerOutcome = 29
+	SteerOutcomeSTEER_LOCAL           SteerOutcome = 30
+	SteerOutcomeSTEER_L2TX            SteerOutcome = 31
+	SteerOutcomeSTEER_L2REDIRECT      SteerOutcome = 32
+	SteerOutcomeSTEER_IPIP            SteerOutcome = 33
+	SteerOutcomeSTEER_GUE             SteerOutcome = 34
+	SteerOutcomeOUTCOMES              SteerOutcome = 35
 )
 
 type SteerPin struct {
@@ -178,6 +202,34 @@ const (
 	SteerPolicyPOLICY_DIRECT   SteerPolicy = 2
 )
 
+type SteerPolicyTable uint32
+
+const (
+	SteerPolicyTablePOLICY_PREFIXES SteerPolicyTable = 1
+	SteerPolicyTablePOLICY_BANS     SteerPolicyTable = 2
+)
+
+type SteerPrefixKey struct {
+	_      structs.HostLayout
+	Bits   uint32
+	Family uint32
+	Addr   [16]uint8
+}
+
+type SteerPrefixRule uint32
+
+const (
+	SteerPrefixRulePREFIX_NONE  SteerPrefixRule = 0
+	SteerPrefixRulePREFIX_ALLOW SteerPrefixRule = 1
+	SteerPrefixRulePREFIX_DENY  SteerPrefixRule = 2
+)
+
+type SteerRate struct {
+	_        structs.HostLayout
+	Interval uint64
+	Depth    uint64
+}
+
 type SteerScratch struct {
 	_     structs.HostLayout
 	Clock struct {
@@ -206,9 +258,11 @@ type SteerScratch struct {
 		CseqMethod SteerMethod
 		ToTag      uint32
 	}
+	_ [4]byte
 	P struct {
 		_         structs.HostLayout
 		To        SteerServiceKey
+		_         [4]byte
 		From      [16]uint8
 		L3        uint32
 		L4        uint32
@@ -218,12 +272,15 @@ type SteerScratch struct {
 		V6        bool
 		_         [3]byte
 	}
+	Pays  bool
+	_     [1]byte
 	Lines [128]struct {
 		_     structs.HostLayout
 		Begin uint16
 		Next  uint16
 	}
 	Text [8512]uint8
+	_    [6]byte
 }
 
 type SteerService struct {
@@ -252,6 +309,19 @@ const (
 	SteerServiceKindSERVICE_WORKER_PORT SteerServiceKind = 2
 )
 
+type SteerSource struct {
+	_    structs.HostLayout
+	Addr [16]uint8
+}
+
+type SteerSourcePolicy struct {
+	_       structs.HostLayout
+	Tables  SteerPolicyTable
+	Pad     uint32
+	Source  SteerRate
+	Service SteerRate
+}
+
 type SteerVlanTag struct {
 	_        structs.HostLayout
 	Protocol uint16
@@ -278,6 +348,7 @@ type SteerWorker struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	SteerMapBans             = "bans"
 	SteerMapCalls            = "calls"
 	SteerMapDirectAll        = "direct_all"
 	SteerMapDirectEvents     = "direct_events"
@@ -286,11 +357,16 @@ const (
 	SteerMapMaglev           = "maglev"
 	SteerMapOutcomes         = "outcomes"
 	SteerMapPins             = "pins"
+	SteerMapPolicies         = "policies"
+	SteerMapPrefixes         = "prefixes"
 	SteerMapScratch          = "scratch"
+	SteerMapServiceBuckets   = "service_buckets"
 	SteerMapServicePorts     = "service_ports"
 	SteerMapServices         = "services"
+	SteerMapSourceBuckets    = "source_buckets"
 	SteerMapWorkerPackets    = "worker_packets"
 	SteerMapWorkers          = "workers"
+	SteerProgChargeSource    = "charge_source"
 	SteerProgChooseWorker    = "choose_worker"
 	SteerProgMergePin        = "merge_pin"
 	SteerProgNotePin         = "note_pin"
@@ -342,6 +418,7 @@ type SteerSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type SteerProgramSpecs struct {
+	ChargeSource *ebpf.ProgramSpec `ebpf:"charge_source"`
 	ChooseWorker *ebpf.ProgramSpec `ebpf:"choose_worker"`
 	MergePin     *ebpf.ProgramSpec `ebpf:"merge_pin"`
 	NotePin      *ebpf.ProgramSpec `ebpf:"note_pin"`
@@ -352,19 +429,24 @@ type SteerProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type SteerMapSpecs struct {
-	Calls         *ebpf.MapSpec `ebpf:"calls"`
-	DirectAll     *ebpf.MapSpec `ebpf:"direct_all"`
-	DirectEvents  *ebpf.MapSpec `ebpf:"direct_events"`
-	DirectScratch *ebpf.MapSpec `ebpf:"direct_scratch"`
-	DirectSources *ebpf.MapSpec `ebpf:"direct_sources"`
-	Maglev        *ebpf.MapSpec `ebpf:"maglev"`
-	Outcomes      *ebpf.MapSpec `ebpf:"outcomes"`
-	Pins          *ebpf.MapSpec `ebpf:"pins"`
-	Scratch       *ebpf.MapSpec `ebpf:"scratch"`
-	ServicePorts  *ebpf.MapSpec `ebpf:"service_ports"`
-	Services      *ebpf.MapSpec `ebpf:"services"`
-	WorkerPackets *ebpf.MapSpec `ebpf:"worker_packets"`
-	Workers       *ebpf.MapSpec `ebpf:"workers"`
+	Bans           *ebpf.MapSpec `ebpf:"bans"`
+	Calls          *ebpf.MapSpec `ebpf:"calls"`
+	DirectAll      *ebpf.MapSpec `ebpf:"direct_all"`
+	DirectEvents   *ebpf.MapSpec `ebpf:"direct_events"`
+	DirectScratch  *ebpf.MapSpec `ebpf:"direct_scratch"`
+	DirectSources  *ebpf.MapSpec `ebpf:"direct_sources"`
+	Maglev         *ebpf.MapSpec `ebpf:"maglev"`
+	Outcomes       *ebpf.MapSpec `ebpf:"outcomes"`
+	Pins           *ebpf.MapSpec `ebpf:"pins"`
+	Policies       *ebpf.MapSpec `ebpf:"policies"`
+	Prefixes       *ebpf.MapSpec `ebpf:"prefixes"`
+	Scratch        *ebpf.MapSpec `ebpf:"scratch"`
+	ServiceBuckets *ebpf.MapSpec `ebpf:"service_buckets"`
+	ServicePorts   *ebpf.MapSpec `ebpf:"service_ports"`
+	Services       *ebpf.MapSpec `ebpf:"services"`
+	SourceBuckets  *ebpf.MapSpec `ebpf:"source_buckets"`
+	WorkerPackets  *ebpf.MapSpec `ebpf:"worker_packets"`
+	Workers        *ebpf.MapSpec `ebpf:"workers"`
 }
 
 // SteerVariableSpecs contains global variables before they are loaded into the kernel.
@@ -396,23 +478,29 @@ func (o *SteerObjects) Close() error {
 //
 // It can be passed to LoadSteerObjects or ebpf.CollectionSpec.LoadAndAssign.
 type SteerMaps struct {
-	Calls         *ebpf.Map `ebpf:"calls"`
-	DirectAll     *ebpf.Map `ebpf:"direct_all"`
-	DirectEvents  *ebpf.Map `ebpf:"direct_events"`
-	DirectScratch *ebpf.Map `ebpf:"direct_scratch"`
-	DirectSources *ebpf.Map `ebpf:"direct_sources"`
-	Maglev        *ebpf.Map `ebpf:"maglev"`
-	Outcomes      *ebpf.Map `ebpf:"outcomes"`
-	Pins          *ebpf.Map `ebpf:"pins"`
-	Scratch       *ebpf.Map `ebpf:"scratch"`
-	ServicePorts  *ebpf.Map `ebpf:"service_ports"`
-	Services      *ebpf.Map `ebpf:"services"`
-	WorkerPackets *ebpf.Map `ebpf:"worker_packets"`
-	Workers       *ebpf.Map `ebpf:"workers"`
+	Bans           *ebpf.Map `ebpf:"bans"`
+	Calls          *ebpf.Map `ebpf:"calls"`
+	DirectAll      *ebpf.Map `ebpf:"direct_all"`
+	DirectEvents   *ebpf.Map `ebpf:"direct_events"`
+	DirectScratch  *ebpf.Map `ebpf:"direct_scratch"`
+	DirectSources  *ebpf.Map `ebpf:"direct_sources"`
+	Maglev         *ebpf.Map `ebpf:"maglev"`
+	Outcomes       *ebpf.Map `ebpf:"outcomes"`
+	Pins           *ebpf.Map `ebpf:"pins"`
+	Policies       *ebpf.Map `ebpf:"policies"`
+	Prefixes       *ebpf.Map `ebpf:"prefixes"`
+	Scratch        *ebpf.Map `ebpf:"scratch"`
+	ServiceBuckets *ebpf.Map `ebpf:"service_buckets"`
+	ServicePorts   *ebpf.Map `ebpf:"service_ports"`
+	Services       *ebpf.Map `ebpf:"services"`
+	SourceBuckets  *ebpf.Map `ebpf:"source_buckets"`
+	WorkerPackets  *ebpf.Map `ebpf:"worker_packets"`
+	Workers        *ebpf.Map `ebpf:"workers"`
 }
 
 func (m *SteerMaps) Close() error {
 	return _SteerClose(
+		m.Bans,
 		m.Calls,
 		m.DirectAll,
 		m.DirectEvents,
@@ -421,9 +509,13 @@ func (m *SteerMaps) Close() error {
 		m.Maglev,
 		m.Outcomes,
 		m.Pins,
+		m.Policies,
+		m.Prefixes,
 		m.Scratch,
+		m.ServiceBuckets,
 		m.ServicePorts,
 		m.Services,
+		m.SourceBuckets,
 		m.WorkerPackets,
 		m.Workers,
 	)
@@ -442,6 +534,7 @@ type SteerVariables struct {
 //
 // It can be passed to LoadSteerObjects or ebpf.CollectionSpec.LoadAndAssign.
 type SteerPrograms struct {
+	ChargeSource *ebpf.Program `ebpf:"charge_source"`
 	ChooseWorker *ebpf.Program `ebpf:"choose_worker"`
 	MergePin     *ebpf.Program `ebpf:"merge_pin"`
 	NotePin      *ebpf.Program `ebpf:"note_pin"`
@@ -450,6 +543,7 @@ type SteerPrograms struct {
 
 func (p *SteerPrograms) Close() error {
 	return _SteerClose(
+		p.ChargeSource,
 		p.ChooseWorker,
 		p.MergePin,
 		p.NotePin,

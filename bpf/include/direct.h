@@ -5,6 +5,7 @@
 #include "dialog.h"
 #include "party.h"
 #include "bucket.h"
+#include "policy.h"
 
 volatile const u64 new_pins_step_ns;  // bounds new pins of all sources together: one in this time,
 volatile const u64 new_pins_burst_ns; // and as many at once as fit in this; 0 = no bound
@@ -14,7 +15,7 @@ volatile const u64 new_pins_burst_ns; // and as many at once as fit in this; 0 =
 // A message as the choice of its worker needs it.
 struct direct {
 	struct pin_key key;
-	u8 source[16];
+	u8 source[16] __attribute__((aligned(8)));
 	struct note note;
 	u64 from, to; // tails of these lines, where they tell something: include/party.h
 	u64 step_ns;  // one new pin of a source in this time
@@ -55,23 +56,16 @@ inline_always u32 maglev_worker(const struct direct *d) {
 	return id && forwardable(*id) ? *id : 0;
 }
 
-// An IPv6 host has a whole /64 to send from.
-inline_always void source_of(const struct direct *d, u8 *source) {
-	__builtin_memcpy(source, d->source, 16);
-	if (*(const u64 *)source || *(const u32 *)(source + 8) != 0xffff0000)
-		*(u64 *)(source + 8) = 0;
-}
-
 // Whether the source, and all sources together, may have one more pin made.
 inline_always bool may_pin(const struct direct *d) {
-	u8 source[16] __attribute__((aligned(8)));
+	struct source source;
 	u32 zero = 0;
 
-	source_of(d, source);
-	u64 *one = bpf_map_lookup_elem(&direct_sources, source);
+	source_of(d->source, &source);
+	u64 *one = bpf_map_lookup_elem(&direct_sources, &source);
 	if (!one) {
 		u64 first = d->note.now + d->step_ns;
-		bpf_map_update_elem(&direct_sources, source, &first, UPDATE_ANY);
+		bpf_map_update_elem(&direct_sources, &source, &first, UPDATE_ANY);
 	} else if (!bucket_take(one, d->note.now, d->step_ns, SOURCE_BURST_NS)) {
 		count_direct(DIRECT_OVER_SOURCE);
 		return 0;

@@ -6,6 +6,9 @@
 #define MAX_SERVICES 4096
 #define MAX_WORKERS 4096 // ids from 1 on; 0 is no worker
 #define MAX_PINS 262144
+#define MAX_PREFIXES 16384
+#define MAX_BANS 65536
+#define MAX_SOURCES 65536 // buckets; the one unused longest makes room
 
 struct {
 	MAP_UINT(type, MAP_HASH);
@@ -87,6 +90,46 @@ struct {
 	MAP_TYPE(key, u32);
 	MAP_TYPE(value, u64);
 } direct_events SEC(".maps");
+
+struct {
+	MAP_UINT(type, MAP_ARRAY);
+	MAP_UINT(max_entries, 1);
+	MAP_TYPE(key, u32);
+	MAP_TYPE(value, struct source_policy);
+} policies SEC(".maps");
+
+struct {
+	MAP_UINT(type, MAP_LPM_TRIE);
+	MAP_UINT(max_entries, MAX_PREFIXES);
+	MAP_UINT(map_flags, MAP_NO_PREALLOC);
+	MAP_TYPE(key, struct prefix_key);
+	MAP_TYPE(value, enum prefix_rule);
+} prefixes SEC(".maps");
+
+// The time at which each ban ends, CLOCK_MONOTONIC in nanoseconds. User space removes those that have.
+struct {
+	MAP_UINT(type, MAP_HASH);
+	MAP_UINT(max_entries, MAX_BANS);
+	MAP_UINT(map_flags, MAP_NO_PREALLOC);
+	MAP_TYPE(key, struct source);
+	MAP_TYPE(value, u64);
+} bans SEC(".maps");
+
+// A bucket that is not there is full.
+struct {
+	MAP_UINT(type, MAP_LRU_HASH);
+	MAP_UINT(max_entries, MAX_SOURCES);
+	MAP_TYPE(key, struct source);
+	MAP_TYPE(value, struct bucket);
+} source_buckets SEC(".maps");
+
+// By service id.
+struct {
+	MAP_UINT(type, MAP_ARRAY);
+	MAP_UINT(max_entries, MAX_SERVICES);
+	MAP_TYPE(key, u32);
+	MAP_TYPE(value, struct bucket);
+} service_buckets SEC(".maps");
 
 // Packets steered to each worker.
 struct {

@@ -29,11 +29,15 @@ enum outcome {
 	PASS_NO_HEADROOM,      // not normal: the driver leaves no room before the frame for the outer header
 
 	// Dropped.
-	DROP_NOT_SIP,     // normal on the open internet: cannot be the start of a SIP message
-	DROP_KEEPALIVE,   // normal: up to four bytes of CR, LF, NUL or blank, or nothing at all
-	DROP_WORKER_PORT, // not normal: sent from outside straight to the port of a local worker
-	DROP_BAD_LENGTH,  // not normal: UDP length short of its header or beyond the frame
-	DROP_TOO_BIG,     // rare: too large for the way to its worker, its sender was told by ICMP to send less
+	DROP_NOT_SIP,      // normal on the open internet: cannot be the start of a SIP message
+	DROP_KEEPALIVE,    // normal: up to four bytes of CR, LF, NUL or blank, or nothing at all
+	DROP_WORKER_PORT,  // not normal: sent from outside straight to the port of a local worker
+	DROP_BAD_LENGTH,   // not normal: UDP length short of its header or beyond the frame
+	DROP_TOO_BIG,      // rare: too large for the way to its worker, its sender was told by ICMP to send less
+	DROP_DENIED,       // normal where there are deny prefixes
+	DROP_BANNED,       // normal on the open internet: a banned source goes on sending
+	DROP_SOURCE_RATE,  // not normal: a source begins more than it may
+	DROP_SERVICE_RATE, // not normal: all sources together begin more than the service takes
 
 	// Steered to the pinned worker.
 	STEER_LOCAL,       // normal: to a socket of this host

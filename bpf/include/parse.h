@@ -93,7 +93,9 @@ inline_always struct cursor cursor_of(struct xdp_md *ctx) {
 // What parsing leaves for the steps after it.
 struct packet {
 	struct service_key to;
-	u8 from[16];    // source address, as in struct service_key
+	// IPv4 in its mapped form.
+	u8 from[16] __attribute__((aligned(8)));
+
 	u32 l3;         // offset of the IP header
 	u32 l4;         // offset of the UDP header
 	u32 ip_length;  // of the whole IP packet, as its header says

@@ -57,6 +57,7 @@ struct scratch {
 	struct clock clock;
 	struct message m;
 	struct packet p;
+	bool pays;                    // its source pays for what it begins
 	struct line lines[MAX_LINES]; // those that may matter
 	u8 text[TEXT_MASK + 1 + TEXT_PAD];
 };

@@ -37,6 +37,55 @@ struct service {
 	u64 new_pin_ns;      // direct: a source may have one pin made in this time
 };
 
+enum prefix_rule {
+	PREFIX_NONE,
+	PREFIX_ALLOW, // always heard: trunks
+	PREFIX_DENY,  // never heard
+};
+
+// The longest prefix that matches says the rule.
+struct prefix_key {
+	u32 bits;    // 32 for the family, then those of addr
+	u32 family;  // 4 or 6, so that ::/0 does not mean IPv4 as well
+	u8 addr[16]; // IPv4 in its mapped form, 96 bits longer
+};
+
+// Whom a ban or a bucket is for: an IPv4 address in its mapped form, or an IPv6 address whose last eight bytes are 0.
+struct source {
+	u8 addr[16] __attribute__((aligned(8)));
+};
+
+// A token bucket's rate: tokens as nanoseconds.
+struct rate {
+	u64 interval; // a token comes back in this time; 0 means no limit
+	u64 depth;    // what all tokens of a full bucket but one take
+};
+
+struct bucket {
+	u64 full_at; // CLOCK_MONOTONIC in nanoseconds
+};
+
+enum policy_table {
+	POLICY_PREFIXES = 1, // there is at least one prefix
+	POLICY_BANS = 2,     // there is at least one ban
+};
+
+// What of the source policy is in use, so that the rest costs no lookup.
+struct source_policy {
+	enum policy_table tables; // a set
+	u32 pad;
+	struct rate source;  // for each source
+	struct rate service; // for each service
+};
+
+// A request that begins something, to be paid for.
+struct charge {
+	struct source source;
+	u32 service;
+	u32 pad;
+	u64 now; // CLOCK_MONOTONIC in nanoseconds
+};
+
 enum forward {
 	FORWARD_NONE,
 	FORWARD_LOCAL, // rewrite the UDP destination port

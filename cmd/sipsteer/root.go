@@ -24,7 +24,7 @@ func newRoot() *cobra.Command {
 sends every packet of a call to the worker that owns it; a control plane registers,
 authenticates and routes what starts something new.
 
-Nouns read (status, workers, dialogs, registrations, users), verbs change. They ask
+Nouns read (status, workers, dialogs, registrations, users, bans, prefixes), verbs change. They ask
 a running daemon over its API: at --api, else at api.listen of the file -c, else at
 $SIPSTEER_API, else at ` + defaultAPI + `.`,
 		Args:          knownCommand,
@@ -41,6 +41,7 @@ $SIPSTEER_API, else at ` + defaultAPI + `.`,
 		runCommand(o), workerCommand(o), decapCommand(o), detachCommand(o),
 		statusCommand(o), workersCommand(o), dialogsCommand(o), recordsCommand(o), registrationsCommand(o), usersCommand(o),
 		aliasesCommand(o), domainsCommand(o), routesCommand(o), gatewaysCommand(o),
+		bansCommand(o), prefixesCommand(o),
 		configCommand(o), explainCommand(o), doctorCommand(o), topCommand(o), versionCommand(o), manCommand(),
 	)
 	return root

@@ -53,6 +53,7 @@ func printStatus(w io.Writer, s *api.Status) error {
 		[2]string{"control", fmt.Sprintf("received %s, answered %s", sumOf(ctl.Received), sumOf(ctl.Answered))},
 		[2]string{"", fmt.Sprintf("handed over %d, steered in user space %d, dropped %s", ctl.HandedOver, ctl.Steered, sumOf(ctl.Dropped))},
 		[2]string{"dialogs", fmt.Sprintf("%d early, %d confirmed, %d ended", s.Dialogs.Early, s.Dialogs.Confirmed, s.Dialogs.Ended)},
+		[2]string{"sources", fmt.Sprintf("%d banned, %d prefixes with a rule", s.Policy.Bans, s.Policy.Prefixes)},
 		[2]string{"registrations", fmt.Sprint(s.Registrations)},
 	)
 	for _, l := range lines {

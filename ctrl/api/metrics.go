@@ -46,6 +46,7 @@ type descriptors struct {
 	steered, passed, dropped, outcomes, direct       *prometheus.Desc
 	received, slowPath, answered, handedOver, refuse *prometheus.Desc
 	dialogs, registrations                           *prometheus.Desc
+	bans, prefixes                                   *prometheus.Desc
 	workerSteered, workerDialogs, workerState        *prometheus.Desc
 	workerProbes                                     *prometheus.Desc
 	proxy                                            proxyDescriptors
@@ -77,6 +78,8 @@ func newCollector(src MetricsSource, version string) *collector {
 		refuse:        d("control_dropped_messages_total", "Messages the control plane dropped.", "service", "cause"),
 		steps:         d("control_step_seconds", "How long a step of the control plane took for a request.", "service", "step"),
 		dialogs:       d("dialogs", "Live dialogs.", "state"),
+		bans:          d("bans", "Sources that are banned."),
+		prefixes:      d("prefixes", "Prefixes with a rule."),
 		registrations: d("registrations", "Bindings that have not expired."),
 		workerSteered: d("worker_steered_packets_total", "Packets steered to a worker.", "worker", "service"),
 		workerDialogs: d("worker_dialogs", "Live dialogs of a worker that have not ended.", "worker", "service"),
@@ -92,7 +95,7 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		m.build, m.uptime, m.mode, m.capacity, m.steps, m.steered, m.passed, m.dropped, m.outcomes, m.direct,
 		m.received, m.slowPath, m.answered, m.handedOver, m.refuse,
-		m.dialogs, m.registrations, m.workerSteered, m.workerDialogs, m.workerState, m.workerProbes,
+		m.dialogs, m.registrations, m.bans, m.prefixes, m.workerSteered, m.workerDialogs, m.workerState, m.workerProbes,
 	} {
 		ch <- d
 	}
@@ -121,6 +124,8 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	out.gauge(c.m.dialogs, float64(s.Dialogs.Confirmed), "confirmed")
 	out.gauge(c.m.dialogs, float64(s.Dialogs.Ended), "ended")
 	out.gauge(c.m.registrations, float64(s.Registrations))
+	out.gauge(c.m.bans, float64(s.Policy.Bans))
+	out.gauge(c.m.prefixes, float64(s.Policy.Prefixes))
 	for _, w := range s.Workers {
 		c.collectState(out, w)
 	}

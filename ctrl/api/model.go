@@ -13,6 +13,7 @@ type Status struct {
 	Services      []ServiceStatus `json:"services"`
 	Datapath      DatapathStatus  `json:"datapath"`
 	Control       ControlStatus   `json:"control"`
+	Policy        PolicyStatus    `json:"policy"`
 	Dialogs       DialogCounts    `json:"dialogs"`
 	Registrations uint64          `json:"registrations" doc:"Bindings that have not expired"`
 	Workers       []WorkerStatus  `json:"workers"`
@@ -47,6 +48,13 @@ type ControlStatus struct {
 	HandedOver uint64            `json:"handed_over" doc:"Initial requests given to a worker"`
 	OwnACK     uint64            `json:"own_ack" doc:"ACKs to own final answers, which end here"`
 	Dropped    map[string]uint64 `json:"dropped" doc:"Messages dropped, by cause"`
+}
+
+// PolicyStatus sums the source policy up; what it drops is counted by datapath and
+// control plane.
+type PolicyStatus struct {
+	Bans     uint64 `json:"bans" doc:"Sources that are banned now"`
+	Prefixes uint64 `json:"prefixes" doc:"Prefixes with a rule, those of the config file and of trunks among them"`
 }
 
 // DialogCounts counts live pins by state.
@@ -169,6 +177,26 @@ type Gateway struct {
 	Priority int      `json:"priority" doc:"The lower is tried first"`
 	Weight   int      `json:"weight"`
 	Sources  []string `json:"sources" doc:"Networks whose calls need no password"`
+}
+
+// ByOperator is who bans through the API.
+const ByOperator = "operator"
+
+// Ban keeps a source from being heard for a time.
+type Ban struct {
+	Source string    `json:"source" doc:"An IPv4 address, or the /64 of an IPv6 address"`
+	Since  time.Time `json:"since"`
+	Until  time.Time `json:"until"`
+	Reason string    `json:"reason"`
+	By     string    `json:"by" enum:"operator,failures" doc:"failures: banned by itself for failing to authenticate"`
+}
+
+// Prefix is a range of source addresses with a rule.
+type Prefix struct {
+	Prefix string `json:"prefix"`
+	Rule   string `json:"rule" enum:"allow,deny"`
+	Origin string `json:"origin" doc:"api, config, or \"trunk \" and its name; only those of the api can be changed here"`
+	Note   string `json:"note"`
 }
 
 // User is an account. Its password is not kept, and never shown.

@@ -34,6 +34,8 @@ func New(src Sources, version, listenHost string) http.Handler {
 	registerAliases(h, src)
 	registerDomains(h, src)
 	registerDialPlan(h, src)
+	registerBans(h, src)
+	registerPrefixes(h, src)
 	mux.Handle("GET /metrics", metricsHandler(src.Metrics, version))
 	mux.Handle("GET /{$}", page.Handler())
 	mux.Handle("GET /page/", page.Handler())

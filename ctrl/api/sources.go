@@ -5,6 +5,7 @@ package api
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"time"
 )
 
@@ -123,6 +124,22 @@ type DialPlan interface {
 	Gateways(ctx context.Context) ([]Gateway, error)
 }
 
+// Admission manages whom the node hears.
+type Admission interface {
+	Bans(ctx context.Context) ([]Ban, error)
+	// AddBan bans the source that an address belongs to, or changes its ban. It
+	// wraps ErrInvalid for one that is always heard, and ErrExists when there is no room.
+	AddBan(ctx context.Context, a netip.Addr, length time.Duration, reason string) (Ban, error)
+	// RemoveBan wraps ErrNotFound.
+	RemoveBan(ctx context.Context, a netip.Addr) error
+	Prefixes(ctx context.Context) ([]Prefix, error)
+	// SetPrefix adds a prefix or changes its rule. It wraps ErrExists for one of the
+	// config file, and when there is no room.
+	SetPrefix(ctx context.Context, p netip.Prefix, deny bool, note string) (Prefix, error)
+	// RemovePrefix wraps ErrNotFound, and ErrExists for one of the config file.
+	RemovePrefix(ctx context.Context, p netip.Prefix) error
+}
+
 // Sources is everything the API serves. All fields are needed.
 type Sources struct {
 	Status        StatusSource
@@ -135,4 +152,5 @@ type Sources struct {
 	Aliases       Aliases
 	Domains       Domains
 	DialPlan      DialPlan
+	Admission     Admission
 }

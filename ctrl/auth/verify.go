@@ -24,6 +24,11 @@ type Result struct {
 	Stale     bool   // the password is right, but the nonce is old, foreign or used up
 	Wrong     bool   // no such user or wrong password: not told apart
 	Malformed error  // fit for a reason phrase; nothing was checked
+
+	// Proven says, when Wrong or Malformed, that the nonce is one of ours, young
+	// enough, and was sent to this very source: the sender receives what is sent
+	// there, and has not merely written another's address on the packet.
+	Proven bool
 }
 
 // Faults of credentials that are answered 400 (RFC 7616 §3.4).
@@ -47,13 +52,15 @@ func (v *Verifier) Verify(now time.Time, m *sip.Message, header sip.HeaderID, re
 	case alg == 0:
 		return Result{}
 	}
+	id, ours := v.readNonce(a.nonce, realm, source)
+	young := ours && now.Sub(id.issued()) <= v.life
 	nc, err := a.check()
 	if err != nil {
-		return Result{Malformed: err}
+		return Result{Malformed: err, Proven: young}
 	}
 	got, ok := decodeResponse(a.response, alg)
 	if !ok {
-		return Result{Malformed: errResponse}
+		return Result{Malformed: errResponse, Proven: young}
 	}
 
 	username := string(unquote(a.username))
@@ -62,13 +69,12 @@ func (v *Verifier) Verify(now time.Time, m *sip.Message, header sip.HeaderID, re
 		ha1 = v.decoy[alg]
 	}
 	// All of this is done for an unknown user too, so that time tells nothing.
-	id, ours := v.readNonce(a.nonce, realm, source)
 	want := a.expect(alg, ha1, m.Method)
 	right := subtle.ConstantTimeCompare(want, got) == 1
 	switch {
 	case !right || !known:
-		return Result{Wrong: true}
-	case !ours || now.Sub(id.issued()) > v.life || !v.seen.use(now, id, nc):
+		return Result{Wrong: true, Proven: young}
+	case !young || !v.seen.use(now, id, nc):
 		return Result{Stale: true}
 	}
 	user, _, _ := strings.Cut(username, "@")

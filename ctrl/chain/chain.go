@@ -3,8 +3,8 @@
 // Package chain is the control plane's way of a datagram: an ordered row of
 // small decisions, each taken by a package of its own.
 //
-//	steer (what the kernel could not judge) → sanity → repetition →
-//	authentication → registrar or routing → worker choice → pin → hand-over
+//	source policy → steer (what the kernel could not judge) → sanity →
+//	repetition → authentication → registrar or routing → worker choice → pin → hand-over
 //
 // What the kernel steers never comes here.
 package chain
@@ -50,9 +50,27 @@ type Registrar interface {
 	Register(now time.Time, m *sip.Message, source, local netip.AddrPort, aor string, done func(registrar.Answer))
 }
 
+// Sources is the source policy.
+type Sources interface {
+	// Judge tells whether a source is heard (Undecided) or why not; trusted ones
+	// pay nothing.
+	Judge(from netip.Addr) (o steer.Outcome, trusted bool)
+	// Pay takes the tokens for a request that begins something, of its source and
+	// of the service; Undecided when it is paid.
+	Pay(from netip.Addr, service uint16) steer.Outcome
+	// KernelPays tells whether a program in front has taken the tokens for what it
+	// judged itself.
+	KernelPays() bool
+}
+
+// Trunk is what a peer without a password may do; nil for any other sender.
+type Trunk struct {
+	Domains []string // own domains in whose name it may call
+}
+
 // Config is what a chain is wired of. Every field is needed but Redirect, and
 // Balance, which makes it a chain for policy direct: that one takes Secret,
-// Deliver, Send and Signer, and leaves the others alone.
+// Deliver, Send, Signer and Sources, and leaves the others alone.
 type Config struct {
 	Service   uint16       // number of the service, as in pins
 	Secret    steer.Secret // of the service
@@ -71,6 +89,12 @@ type Config struct {
 	Answered  Answered
 	Balance   Balancer
 	Now       func() time.Time
+	Sources   Sources
+	Trunk     func(netip.Addr) *Trunk
+	Own       *route.Domains // of all services, which no trunk may claim unasked
+	// Failed is told of each sender that failed to prove itself, when it is proven
+	// that it receives what is sent to its address.
+	Failed func(netip.Addr)
 }
 
 // Chain decides for one service. It is safe for concurrent use through
@@ -91,6 +115,7 @@ type Handler struct {
 	edit    sip.Editor
 	out     []byte // an answer or a request being written
 	scratch []byte
+	trunk   *Trunk // that sent the request in hand; nil for others
 }
 
 // NewHandler makes a handler for one goroutine.
@@ -99,12 +124,22 @@ func (c *Chain) NewHandler() *Handler { return &Handler{Chain: c} }
 // Handle decides about one datagram that the kernel passed up. It keeps nothing
 // of d.Data when it returns.
 func (h *Handler) Handle(d transport.Datagram) {
+	o, trusted := h.Sources.Judge(d.Remote.Addr())
+	if o != steer.Undecided {
+		h.refuseSource(o)
+		return
+	}
 	m := steer.Judge(d.Data)
 	if h.Balance != nil {
-		h.direct(d, m)
+		if trusted || h.paid(d, m, steer.Decide(m, noPins, h.Secret)) {
+			h.direct(d, m)
+		}
 		return
 	}
 	v := steer.Decide(m, h.Pins.Get, h.Secret)
+	if !trusted && !h.paid(d, m, v) {
+		return
+	}
 	h.count.outcomes[v.Outcome].Add(1)
 	switch v.Action {
 	case steer.ActionSteer:
@@ -133,8 +168,17 @@ func (h *Handler) steer(d transport.Datagram, m steer.Message, v steer.Verdict) 
 }
 
 func dropCause(o steer.Outcome) Cause {
-	if o == steer.DropKeepalive {
+	switch o {
+	case steer.DropKeepalive:
 		return DropKeepalive
+	case steer.DropDenied:
+		return DropDenied
+	case steer.DropBanned:
+		return DropBanned
+	case steer.DropSourceRate:
+		return DropSourceRate
+	case steer.DropServiceRate:
+		return DropServiceRate
 	}
 	return DropNotSIP
 }

@@ -21,12 +21,17 @@ const (
 	DropHandover                    // the way to the worker failed: not normal
 	DropRetransmission              // repeated while the first is being worked on: normal
 	DropSend                        // an answer that the network refused: not normal
+	DropDenied                      // source in a deny prefix: normal where there are any
+	DropBanned                      // source banned: normal on the open Internet
+	DropSourceRate                  // a source begins more than it may
+	DropServiceRate                 // all sources together begin more than the service takes
 	causes
 )
 
 var causeNames = [causes]string{
 	"not_sip", "keepalive", "malformed", "stray_ack", "stray_response",
 	"handover_failed", "retransmission", "send_failed",
+	"denied", "banned", "source_rate", "service_rate",
 }
 
 // String is the cause's name in API and metrics.

@@ -81,17 +81,6 @@ func (h *Handler) dropMarks() {
 	h.edit.DeleteAll(&h.msg, sip.HTarget)
 }
 
-// dropIdentities removes the identities that only a trusted element may assert;
-// a phone is none, a gateway is (RFC 3325 §5 and §9.1).
-func (h *Handler) dropIdentities() {
-	for i := range h.msg.Headers {
-		f := &h.msg.Headers[i]
-		if sip.EqualFold(f.Name, "P-Asserted-Identity") || sip.EqualFold(f.Name, "Remote-Party-ID") {
-			h.edit.Delete(f.Line)
-		}
-	}
-}
-
 // headerEnd is the offset behind the last header field.
 func (h *Handler) headerEnd() int {
 	last := &h.msg.Headers[len(h.msg.Headers)-1]

@@ -58,6 +58,11 @@ type fixture struct {
 	sent      []transport.Datagram // answers
 	delivered []delivery
 	broken    bool // deliveries fail
+
+	policy     *steer.Sources
+	kernelPays bool
+	trunks     map[netip.Addr]*Trunk
+	failed     []netip.Addr
 }
 
 type delivery struct {
@@ -66,7 +71,7 @@ type delivery struct {
 }
 
 func newFixture(t *testing.T, maxPins int) *fixture {
-	f := &fixture{t: t, now: time.Unix(1_800_000_000, 0)}
+	f := &fixture{t: t, now: time.Unix(1_800_000_000, 0), policy: steer.NewSources(), trunks: map[netip.Addr]*Trunk{}}
 	accounts := users{"alice@example.com": true, "bob@example.com": true, "off@example.com": true}
 	table := location.New(prompt{})
 	domains := route.NewDomains([]string{"example.com", "example.org"}, []netip.AddrPort{vip})
@@ -97,9 +102,22 @@ func newFixture(t *testing.T, maxPins int) *fixture {
 		},
 		Answered: func(m *sip.Message) (uint32, bool) { return 2, strings.Contains(string(m.First(sip.HVia)), "ours") },
 		Now:      func() time.Time { return f.now },
+		Sources:  f, Own: domains,
+		Trunk:  func(a netip.Addr) *Trunk { return f.trunks[a] },
+		Failed: func(a netip.Addr) { f.failed = append(f.failed, a) },
 	}).NewHandler()
 	return f
 }
+
+func (f *fixture) Judge(a netip.Addr) (steer.Outcome, bool) {
+	return f.policy.Judge(a, uint64(f.now.UnixNano()))
+}
+
+func (f *fixture) Pay(a netip.Addr, service uint16) steer.Outcome {
+	return f.policy.Pay(a, service, uint64(f.now.UnixNano()))
+}
+
+func (f *fixture) KernelPays() bool { return f.kernelPays }
 
 func (f *fixture) deliver(worker uint32, d transport.Datagram) error {
 	if f.broken {

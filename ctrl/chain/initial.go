@@ -162,6 +162,9 @@ func (h *Handler) authenticate(d transport.Datagram, realm string, header sip.He
 	now, source, agent := h.Now(), d.Remote.Addr(), string(h.msg.Value(sip.HUserAgent))
 	defer h.took(StepAuth, now)
 	r := h.Auth.Verify(now, &h.msg, header, realm, source)
+	if r.Proven {
+		h.Failed(source)
+	}
 	switch {
 	case r.OK:
 		return r.User, true
@@ -213,6 +216,11 @@ func (h *Handler) admitCaller(d transport.Datagram, tx steer.Key, u *sip.URI) (r
 	}
 	from, _ := sip.ParseAddress(h.msg.Value(sip.HFrom))
 	realm = h.realmOf(&from.URI, u)
+	h.trunk = h.Trunk(d.Remote.Addr())
+	if h.trunk != nil && h.mayClaim(h.trunk, &from.URI) {
+		return realm, true
+	}
+	h.trunk = nil // it must prove itself like anybody
 	user, ok := h.authenticate(d, realm, sip.HProxyAuthorization)
 	if ok && !h.mayUse(user, &from.URI) {
 		h.conclude(d, tx, &sip.Error{Code: 403, Reason: "From Is Not Your Address"})

@@ -29,6 +29,10 @@ type Config struct {
 	Gateways  []Gateway      `yaml:"gateways,omitempty"`
 	Routes    []Route        `yaml:"routes,omitempty"`
 	Records   Records        `yaml:"records"`
+	// Policy says whom the node hears, and how often; Trunks are peers that are
+	// known by their addresses and always heard.
+	Policy SourcePolicy `yaml:"policy"`
+	Trunks []Trunk      `yaml:"trunks,omitempty"`
 	// Store is where users and bindings live: sqlite:///ABSOLUTE/PATH.
 	Store string `yaml:"store"`
 	// Location says where bindings are looked up: memory, journaled to Store.
@@ -209,6 +213,7 @@ func Default() *Config {
 		Dialogs:   DialogTimeouts{Early: 200 * time.Second, Confirmed: 12 * time.Hour, Ended: 40 * time.Second},
 		Forking:   Forking{MaxTargets: 8, Ring: 20 * time.Second},
 		Records:   Records{Keep: 90 * 24 * time.Hour},
+		Policy:    SourcePolicy{Ban: Ban{Failures: 20, Within: time.Minute, For: 10 * time.Minute, AtMost: 24 * time.Hour}},
 		Store:     "sqlite:///var/lib/sipsteer/sipsteer.db",
 		Location:  "memory",
 		API:       API{Listen: "127.0.0.1:8060"},

@@ -26,6 +26,7 @@ func (r *report) checkConfig(c *Config) {
 	r.checkForking(&c.Forking)
 	r.checkGateways(c)
 	r.checkRecords(&c.Records)
+	r.checkPolicy(c)
 	r.checkStore(c)
 	r.checkLog(&c.Log)
 	if _, _, err := SplitListen(c.API.Listen); err != nil {

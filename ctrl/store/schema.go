@@ -90,6 +90,19 @@ var migrations = [...]string{
 		one INTEGER PRIMARY KEY,
 		id  INTEGER NOT NULL
 	) STRICT;`,
+	// Whom the node hears, as changed at run time; both keys are prefixes.
+	`CREATE TABLE bans (
+		source TEXT PRIMARY KEY,
+		since  INTEGER NOT NULL,
+		until  INTEGER NOT NULL,
+		reason TEXT NOT NULL,
+		by     TEXT NOT NULL
+	) STRICT, WITHOUT ROWID;
+	CREATE TABLE prefixes (
+		prefix TEXT PRIMARY KEY,
+		rule   TEXT NOT NULL, -- allow or deny
+		note   TEXT NOT NULL
+	) STRICT, WITHOUT ROWID;`,
 }
 
 // migrate brings the schema to the latest version, all steps or none.

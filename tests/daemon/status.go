@@ -11,6 +11,10 @@ type Status struct {
 		Dropped map[string]uint64 `json:"dropped"`
 		Direct  map[string]uint64 `json:"direct"`
 	} `json:"datapath"`
+	Policy struct {
+		Bans     uint64 `json:"bans"`
+		Prefixes uint64 `json:"prefixes"`
+	} `json:"policy"`
 	Dialogs struct {
 		Early     uint64 `json:"early"`
 		Confirmed uint64 `json:"confirmed"`

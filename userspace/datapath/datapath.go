@@ -55,6 +55,7 @@ type Datapath struct {
 	objs     bpf.SteerObjects
 	slots    slotTables
 	pins     *Pins
+	sources  *Sources
 	links    map[string]pinnedLink // by interface
 	lock     *os.File              // on the directory; nil when nothing is pinned
 	fresh    bool                  // this Open made the directory
@@ -91,6 +92,7 @@ func Open(cfg Config) (*Datapath, error) {
 		return nil, err
 	}
 	d.pins = &Pins{pins: d.objs.Pins, calls: d.objs.Calls, note: d.objs.NotePin, merge: d.objs.MergePin}
+	d.sources = newSources(&d.objs)
 	return d, nil
 }
 
@@ -149,6 +151,9 @@ func (d *Datapath) Fresh() bool { return d.fresh }
 
 // Pins returns the table of pins.
 func (d *Datapath) Pins() *Pins { return d.pins }
+
+// Sources returns the source policy.
+func (d *Datapath) Sources() *Sources { return d.sources }
 
 // Close lets go of the datapath. What is attached stays attached, and maps stay pinned; a directory that Open made
 // goes again when nothing was ever attached.

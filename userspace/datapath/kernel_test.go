@@ -40,6 +40,9 @@ func openFixture(t testing.TB) *Datapath {
 	if err := d.SetSlots(steertest.DirectID, steertest.DirectSlots); err != nil {
 		t.Fatal(err)
 	}
+	if err := steertest.FillSources(d.Sources()); err != nil {
+		t.Fatal(err)
+	}
 	for id, w := range steertest.Workers() {
 		if w.Forward == steer.ForwardNone {
 			continue

@@ -96,6 +96,9 @@ func (t *Trial) DeleteService(addr netip.AddrPort) error { return t.d.DeleteServ
 // ReplaceServices sets all services.
 func (t *Trial) ReplaceServices(s map[netip.AddrPort]Service) error { return t.d.ReplaceServices(s) }
 
+// Sources returns the source policy.
+func (t *Trial) Sources() *Sources { return t.d.Sources() }
+
 // SetWorker sets the way to a worker.
 func (t *Trial) SetWorker(id uint32, w Worker) error { return t.d.SetWorker(id, w) }
 

@@ -35,6 +35,10 @@ var why = map[steer.Outcome]string{
 	steer.DropKeepalive:      "dropped: a keepalive, not a message",
 	steer.DropWorkerPort:     "dropped: sent from outside to the port of a local worker",
 	steer.DropBadLength:      "dropped: the UDP length does not fit the packet",
+	steer.DropDenied:         "dropped: the source is in a deny prefix",
+	steer.DropBanned:         "dropped: the source is banned",
+	steer.DropSourceRate:     "dropped: the source begins more than it may",
+	steer.DropServiceRate:    "dropped: all sources together begin more than the service takes",
 }
 
 // words finds the words for one message.

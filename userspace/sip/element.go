@@ -2,7 +2,24 @@
 
 package sip
 
-import "bytes"
+import (
+	"bytes"
+	"iter"
+)
+
+// Elements yields the elements of a comma-separated list, without blanks around
+// them.
+func Elements(list []byte) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for more := true; more; {
+			var elem []byte
+			elem, list, more = cutElement(list)
+			if !yield(elem) {
+				return
+			}
+		}
+	}
+}
 
 // cutElement splits the first element off a comma-separated list.
 func cutElement(b []byte) (elem, rest []byte, more bool) {

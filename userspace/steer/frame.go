@@ -52,8 +52,17 @@ func Frame(frame []byte, ifindex uint32, t Tables) FrameVerdict {
 	case service.Kind == ServiceWorkerPort:
 		return stop(frame, DropWorkerPort)
 	}
+	outcome, trusted := t.judgeSource(d.src)
+	if outcome != Undecided {
+		return stop(frame, outcome)
+	}
 
 	m := Scan(frame[d.udp+udpLen : d.udp+d.length])
+	if m.Unjudged == Undecided && m.Initial() && !trusted {
+		if outcome := t.Sources.Pay(d.src, service.ID, t.NowNS); outcome != Undecided {
+			return stop(frame, outcome)
+		}
+	}
 	if service.Policy == PolicyDirect && m.Unjudged == Undecided {
 		return frameDirect(frame, d, m, service, ifindex, t)
 	}
@@ -101,6 +110,13 @@ func frameDirect(frame []byte, d datagram, m Message, s Service, ifindex uint32,
 	return out
 }
 
+func (t *Tables) judgeSource(from netip.Addr) (o Outcome, trusted bool) {
+	if t.Sources == nil {
+		return Undecided, true
+	}
+	return t.Sources.Judge(from, t.NowNS)
+}
+
 func stop(frame []byte, o Outcome) FrameVerdict {
 	action := XDPPass
 	if o.Action() == ActionDrop {
@@ -112,10 +128,10 @@ func stop(frame []byte, o Outcome) FrameVerdict {
 // datagram is what parsing leaves of the layers below SIP.
 type datagram struct {
 	dst    netip.AddrPort
+	src    netip.Addr
 	v6     bool
 	ip     int // offset of the IP header
 	total  int // of the IP packet, as its header says
-	src    netip.Addr
 	udp    int // offset of the UDP header
 	length int // of header and payload, as the UDP header says
 	room   int // for these, as the IP header says
@@ -189,7 +205,7 @@ func (d *datagram) parseIPv6(p []byte) (netip.Addr, Outcome) {
 		return netip.Addr{}, PassNotOurs
 	}
 	d.udp = ipv6Len + skipped
-	d.src = netip.AddrFrom16([16]byte(p[8:24]))
+	d.src = netip.AddrFrom16([16]byte(p[8:24])).Unmap()
 	d.v6 = true
 	d.total = ipv6Len + int(binary.BigEndian.Uint16(p[4:]))
 	d.room = d.total - d.udp

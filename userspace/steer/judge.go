@@ -18,7 +18,7 @@ func Judge(payload []byte) Message {
 }
 
 func judgeFull(p []byte) Message {
-	var m Message
+	m := Message{Full: true}
 	if m.Unjudged = readStartLine(&m, p); m.Unjudged != Undecided {
 		return m
 	}

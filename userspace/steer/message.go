@@ -24,6 +24,8 @@ type Message struct {
 
 	// Subscribes says that the method is SUBSCRIBE or REFER, which begin a dialog as INVITE does.
 	Subscribes bool
+	// Full says that it took complete parsing to judge the message: the kernel passed it up unjudged.
+	Full bool
 
 	// Unjudged says why the message could not be judged, or that it is to be dropped; Undecided when it could.
 	Unjudged Outcome

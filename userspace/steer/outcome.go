@@ -35,6 +35,10 @@ const (
 	DropWorkerPort
 	DropBadLength
 	DropTooBig
+	DropDenied
+	DropBanned
+	DropSourceRate
+	DropServiceRate
 	SteerLocal
 	SteerL2TX
 	SteerL2Redirect
@@ -48,7 +52,8 @@ var outcomeNames = [outcomes]string{
 	"pass_leading_crlf", "pass_no_header_end", "pass_no_call_id", "pass_repeated_call_id", "pass_folded",
 	"pass_odd_call_id", "pass_odd_to", "pass_odd_cseq", "pass_bare_lf", "pass_too_long", "pass_no_worker",
 	"pass_too_big", "pass_partial_checksum", "pass_no_headroom",
-	"drop_not_sip", "drop_keepalive", "drop_worker_port", "drop_bad_length", "drop_too_big", "steer_local", "steer_l2_tx",
+	"drop_not_sip", "drop_keepalive", "drop_worker_port", "drop_bad_length", "drop_too_big", "drop_denied", "drop_banned",
+	"drop_source_rate", "drop_service_rate", "steer_local", "steer_l2_tx",
 	"steer_l2_redirect", "steer_ipip", "steer_gue",
 }
 

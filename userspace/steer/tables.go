@@ -99,6 +99,7 @@ type Tables struct {
 	Worker  func(id uint32) (Worker, bool)
 	Pin     func(Key) *Pin // nil when there is none; Frame notes the message in it
 	Direct  DirectTables   // of services with policy direct; Pin, Alive and NowNS are filled in from here
+	Sources *Sources       // nil hears everybody
 	// PartialChecksums says that senders of this host may leave UDP checksums to their device.
 	PartialChecksums bool
 	NowNS            uint64

@@ -26,6 +26,9 @@ const receiveBuffer = 8 << 20
 type Datagram struct {
 	Local, Remote netip.AddrPort
 	Data          []byte
+	// Opaque says that it came in fragments or with IPv4 options: a program in
+	// front of the stack has not seen its text.
+	Opaque bool
 }
 
 // Socket is a UDP socket bound to one address. Sending is safe from any
@@ -33,6 +36,8 @@ type Datagram struct {
 type Socket struct {
 	conn  *net.UDPConn
 	local netip.AddrPort
+
+	control [128]byte // of the datagram in hand
 }
 
 // Listen binds a UDP socket. Port 0 takes any free port. The error is one
@@ -43,6 +48,7 @@ func Listen(addr netip.AddrPort) (*Socket, error) {
 		return nil, explain(addr, err)
 	}
 	raise(conn)
+	tellOpaque(conn)
 	local := conn.LocalAddr().(*net.UDPAddr).AddrPort()
 	return &Socket{conn: conn, local: netip.AddrPortFrom(local.Addr().Unmap(), local.Port())}, nil
 }
@@ -84,22 +90,43 @@ func raise(conn *net.UDPConn) {
 	})
 }
 
+// tellOpaque asks the kernel to say so when a datagram was put together of
+// fragments or had IPv4 options. Where it refuses, none is ever called opaque.
+func tellOpaque(conn *net.UDPConn) {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return
+	}
+	_ = raw.Control(func(fd uintptr) {
+		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_RECVFRAGSIZE, 1)
+		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_RECVOPTS, 1)
+		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_RECVFRAGSIZE, 1)
+	})
+}
+
 // Local is the bound address.
 func (s *Socket) Local() netip.AddrPort { return s.local }
 
 // Receive reads one datagram into buf. It returns net.ErrClosed after Close;
 // errors that a peer can cause (ICMP) are passed over.
 func (s *Socket) Receive(buf []byte) (n int, from netip.AddrPort, err error) {
+	d, err := s.receive(buf)
+	return len(d.Data), d.Remote, err
+}
+
+func (s *Socket) receive(buf []byte) (Datagram, error) {
 	for {
-		n, from, err = s.conn.ReadFromUDPAddrPort(buf)
+		// What is asked for in tellOpaque comes as control data, and nothing else does.
+		n, control, _, from, err := s.conn.ReadMsgUDPAddrPort(buf, s.control[:])
 		if err == nil {
-			return n, netip.AddrPortFrom(from.Addr().Unmap(), from.Port()), nil
+			remote := netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
+			return Datagram{Local: s.local, Remote: remote, Data: buf[:n], Opaque: control > 0}, nil
 		}
 		if errors.Is(err, net.ErrClosed) {
-			return 0, from, net.ErrClosed
+			return Datagram{}, net.ErrClosed
 		}
 		if !errors.Is(err, syscall.ECONNREFUSED) && !errors.Is(err, syscall.EHOSTUNREACH) && !errors.Is(err, syscall.ENETUNREACH) {
-			return 0, from, fmt.Errorf("receiving on udp://%s: %w", s.local, err)
+			return Datagram{}, fmt.Errorf("receiving on udp://%s: %w", s.local, err)
 		}
 	}
 }
@@ -125,13 +152,13 @@ func (s *Socket) Close() error {
 func Serve(s *Socket, handle func(Datagram)) error {
 	buf := make([]byte, MaxDatagram)
 	for {
-		size, from, err := s.Receive(buf)
+		d, err := s.receive(buf)
 		if errors.Is(err, net.ErrClosed) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		handle(Datagram{Local: s.local, Remote: from, Data: buf[:size]})
+		handle(d)
 	}
 }

@@ -23,6 +23,7 @@ func (n *Node) openDirect(s *service) {
 	})
 	s.chain = chain.New(chain.Config{
 		Service: s.id, Secret: self.Secret, Signer: n.signer, Deliver: n.deliver, Send: n.sockets.send, Now: time.Now,
+		Sources: n.from,
 		Balance: func(key steer.Key, m steer.Message, source netip.Addr) (uint32, error) {
 			return n.table.choose(key, m, source, self)
 		},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sipsteer/sipsteer/ctrl/config"
 	"github.com/sipsteer/sipsteer/ctrl/dialog"
+	"github.com/sipsteer/sipsteer/userspace/datapath"
 	"github.com/sipsteer/sipsteer/userspace/steer"
 )
 
@@ -84,6 +85,7 @@ func (m *memoryTable) directEvents() (map[steer.DirectEvent]uint64, error) {
 
 func (m *memoryTable) pins() pins                                         { return m.table }
 func (m *memoryTable) calls() dialog.Calls                                { return m.records }
+func (m *memoryTable) sources() *datapath.Sources                         { return nil }
 func (m *memoryTable) setServices(map[netip.AddrPort]steer.Service) error { return nil }
 func (m *memoryTable) attach() error                                      { return nil }
 func (m *memoryTable) detach() error                                      { return nil }

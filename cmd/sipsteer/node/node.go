@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sipsteer/sipsteer/ctrl/admission"
 	"github.com/sipsteer/sipsteer/ctrl/auth"
 	"github.com/sipsteer/sipsteer/ctrl/config"
 	"github.com/sipsteer/sipsteer/ctrl/dialog"
@@ -49,6 +50,9 @@ type Node struct {
 	registrar *registrar.Registrar
 	sockets   *sockets
 	table     table
+	from      *sourceTable
+	gate      *admission.Gate
+	trunks    []admission.Trunk
 	raw       *forward.Raw
 	monitor   *forward.Monitor
 	settings  map[string]store.WorkerSetting // by the workers' names; under mu
@@ -77,7 +81,7 @@ func Start(ctx context.Context, cfg *config.Config, opts Options) (*Node, error)
 	n.answers, n.ears.at = health.NewAnswers(), map[netip.Addr]ear{}
 	ctx, n.cancel = context.WithCancel(ctx)
 	for _, step := range []func(context.Context) error{
-		n.openStore, n.openSockets, n.openTable, n.openWorkers, n.openServices, n.openRecords, n.publish, n.attach, n.openAPI,
+		n.openStore, n.openSockets, n.openTable, n.openAdmission, n.openWorkers, n.openServices, n.openRecords, n.publish, n.attach, n.openAPI,
 	} {
 		if err := step(ctx); err != nil {
 			// Pins that an earlier daemon left are not this start's to remove.

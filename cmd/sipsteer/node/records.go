@@ -76,6 +76,9 @@ func (n *Node) sweep(ctx context.Context) error {
 				n.log.Error("recording calls and removing their pins", "cause", why)
 			}
 			said = why
+			if err := n.gate.Sweep(ctx); err != nil && ctx.Err() == nil {
+				n.log.Error("removing bans that are over", "cause", err)
+			}
 		}
 	}
 }

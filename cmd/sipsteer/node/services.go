@@ -52,6 +52,7 @@ func (n *Node) openServices(context.Context) error {
 			Signer:   n.signer, Deliver: n.deliver, Send: n.sockets.send,
 			Answered: func(m *sip.Message) (uint32, bool) { return proxy.Answered(n.signer, m) },
 			Now:      time.Now,
+			Sources:  n.from, Trunk: n.trunk, Own: n.ownDomains(), Failed: n.gate.Failed,
 		})
 	}
 	return nil

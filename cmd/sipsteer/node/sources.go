@@ -10,12 +10,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sipsteer/sipsteer/ctrl/admission"
 	"github.com/sipsteer/sipsteer/ctrl/api"
 	"github.com/sipsteer/sipsteer/ctrl/config"
 	"github.com/sipsteer/sipsteer/ctrl/dialog"
 	"github.com/sipsteer/sipsteer/ctrl/location"
 	"github.com/sipsteer/sipsteer/ctrl/pool"
 	"github.com/sipsteer/sipsteer/ctrl/store"
+	"github.com/sipsteer/sipsteer/userspace/steer"
 )
 
 // openAPI serves the control interface until ctx ends.
@@ -29,7 +31,7 @@ func (n *Node) openAPI(ctx context.Context) error {
 		return err
 	}
 	host, _, _ := net.SplitHostPort(address)
-	h := api.New(api.Sources{Status: n, Metrics: n, Workers: n, Dialogs: n, Records: n, Registrations: n, Users: n, Aliases: n, Domains: n, DialPlan: n}, n.opts.Version, host)
+	h := api.New(api.Sources{Status: n, Metrics: n, Workers: n, Dialogs: n, Records: n, Registrations: n, Users: n, Aliases: n, Domains: n, DialPlan: n, Admission: n}, n.opts.Version, host)
 	n.goRun(func() error { return api.Serve(ctx, ln, h) })
 	return nil
 }
@@ -39,7 +41,11 @@ func translate(err error) error {
 	switch {
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, pool.ErrUnknown):
 		return api.Refuse(api.ErrNotFound, err)
-	case errors.Is(err, store.ErrExists):
+	case errors.Is(err, admission.ErrNotFound):
+		return api.Refuse(api.ErrNotFound, err)
+	case errors.Is(err, admission.ErrInvalid):
+		return api.Refuse(api.ErrInvalid, err)
+	case errors.Is(err, store.ErrExists), errors.Is(err, admission.ErrFixed), errors.Is(err, steer.ErrTooMany):
 		return api.Refuse(api.ErrExists, err)
 	}
 	return err

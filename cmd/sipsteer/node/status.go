@@ -54,7 +54,13 @@ func (n *Node) report(counts dialog.Counts, registrations uint64, control chain.
 			Early: uint64(counts.Early), Confirmed: uint64(counts.Confirmed), Ended: uint64(counts.Ended),
 			Total: uint64(counts.Early + counts.Confirmed + counts.Ended),
 		},
+		Policy: n.policyStatus(),
 	}, nil
+}
+
+func (n *Node) policyStatus() api.PolicyStatus {
+	bans, prefixes := n.gate.Count()
+	return api.PolicyStatus{Bans: uint64(bans), Prefixes: uint64(prefixes)}
 }
 
 func (n *Node) serviceStatus() []api.ServiceStatus {

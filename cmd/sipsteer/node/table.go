@@ -28,6 +28,7 @@ type pins interface {
 type table interface {
 	pins() pins
 	calls() dialog.Calls
+	sources() *datapath.Sources // nil without a kernel datapath
 	setWorker(id uint32, w steer.Worker) error
 	setServices(map[netip.AddrPort]steer.Service) error
 	setSlots(service uint16, slots []uint32) error // the Maglev table of a service with policy direct
@@ -161,6 +162,9 @@ func (n *Node) allReachable() bool {
 
 func (k *kernelTable) pins() pins          { return k.Pins() }
 func (k *kernelTable) calls() dialog.Calls { return kernelCalls{k.Pins()} }
+func (k *kernelTable) sources() *datapath.Sources {
+	return k.Sources()
+}
 func (k *kernelTable) setWorker(id uint32, w steer.Worker) error {
 	return k.SetWorker(id, w)
 }

@@ -24,6 +24,9 @@ type Daemon struct {
 	Bindings []api.Registration
 	Err      error // returned by every method when set
 
+	Banned []api.Ban
+	Ruled  []api.Prefix
+
 	mu        sync.Mutex
 	Passwords map[string]string // by AOR; read it through Password while serving
 	aliases   []api.Alias
@@ -72,7 +75,7 @@ func New() *Daemon {
 
 // Sources serves d through every interface.
 func (d *Daemon) Sources() api.Sources {
-	return api.Sources{Status: d, Metrics: d, Workers: d, Dialogs: d, Records: d, Registrations: d, Users: d, Aliases: d, Domains: d, DialPlan: d}
+	return api.Sources{Status: d, Metrics: d, Workers: d, Dialogs: d, Records: d, Registrations: d, Users: d, Aliases: d, Domains: d, DialPlan: d, Admission: d}
 }
 
 // Status returns Report.

@@ -28,7 +28,7 @@ func (c Case) Key() steer.Key { return c.secret.Key([]byte(c.CallID)) }
 
 // Cases returns the whole table.
 func Cases() []Case {
-	return slices.Concat(messageCases(), frameCases(), tunnelCases(), dialogCases(), directCases())
+	return slices.Concat(messageCases(), frameCases(), tunnelCases(), dialogCases(), directCases(), sourceCases())
 }
 
 // steered fills in what is wanted when the packet goes to its worker.

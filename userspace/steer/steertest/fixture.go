@@ -83,6 +83,9 @@ func Services() map[netip.AddrPort]steer.Service {
 		Other:   {ID: 2, Kind: steer.ServiceVIP, Secret: Secret.Service("other")},
 		Direct:  direct,
 		Direct6: direct,
+
+		VIPSpent: {ID: ServiceSpent, Kind: steer.ServiceVIP, Secret: Secret},
+
 		netip.AddrPortFrom(VIP.Addr(), LocalPort):  {ID: 1, Kind: steer.ServiceWorkerPort},
 		netip.AddrPortFrom(VIP6.Addr(), LocalPort): {ID: 1, Kind: steer.ServiceWorkerPort},
 	}
@@ -129,7 +132,8 @@ func Tables(key steer.Key, pin *steer.Pin) steer.Tables {
 			MayPin: func(netip.Addr, steer.Service, uint64) (bool, steer.DirectEvent) { return true, 0 },
 			Count:  func(steer.DirectEvent) {},
 		},
-		NowNS: Now,
+		Sources: sources(),
+		NowNS:   Now,
 
 		PartialChecksums: true,
 	}

@@ -28,7 +28,7 @@ func Observe(pinPath string) (*Observer, error) {
 		return nil, fmt.Errorf("reading the built-in BPF object: %w", err)
 	}
 	o := &Observer{pins: &Pins{}}
-	for name, m := range map[string]**ebpf.Map{"services": &o.services, "workers": &o.workers, "pins": &o.pins.pins} {
+	for name, m := range map[string]**ebpf.Map{"services": &o.services, "workers": &o.workers, present().pins: &o.pins.pins} {
 		path := filepath.Join(pinPath, name)
 		opened, err := ebpf.LoadPinnedMap(path, &ebpf.LoadPinOptions{ReadOnly: true})
 		if err != nil {

@@ -28,14 +28,19 @@ func Observe(pinPath string) (*Observer, error) {
 		return nil, fmt.Errorf("reading the built-in BPF object: %w", err)
 	}
 	o := &Observer{pins: &Pins{}}
-	for name, m := range map[string]**ebpf.Map{"services": &o.services, "workers": &o.workers, present().pins: &o.pins.pins} {
-		path := filepath.Join(pinPath, name)
+	for _, wanted := range []struct {
+		name, file string
+		m          **ebpf.Map
+	}{
+		{"services", "services", &o.services}, {"workers", "workers", &o.workers}, {"pins", present().pins, &o.pins.pins},
+	} {
+		path := filepath.Join(pinPath, wanted.file)
 		opened, err := ebpf.LoadPinnedMap(path, &ebpf.LoadPinOptions{ReadOnly: true})
 		if err != nil {
 			return nil, errors.Join(hint("opening the pinned map "+path, err), o.Close())
 		}
-		*m = opened
-		if spec.Maps[name].ValueSize != opened.ValueSize() || spec.Maps[name].KeySize != opened.KeySize() {
+		*wanted.m = opened
+		if m := spec.Maps[wanted.name]; m.ValueSize != opened.ValueSize() || m.KeySize != opened.KeySize() {
 			return nil, errors.Join(fmt.Errorf("reading %s: %w", path, ErrLayout), o.Close())
 		}
 	}

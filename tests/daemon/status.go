@@ -10,6 +10,8 @@ type Status struct {
 		Passed  uint64            `json:"passed"`
 		Dropped map[string]uint64 `json:"dropped"`
 		Direct  map[string]uint64 `json:"direct"`
+
+		Outcomes map[string]uint64 `json:"outcomes"`
 	} `json:"datapath"`
 	Policy struct {
 		Bans     uint64 `json:"bans"`
